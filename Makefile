@@ -1,0 +1,46 @@
+# The commands of this repository. `make` alone lists them.
+#   PYTHON  the CPython to build for and run with (default: scripts/pythons --default)
+#   VENV    the virtual environment for it
+PYTHON ?= $(shell scripts/pythons --default)
+VENV ?= .venv
+# More arguments for pytest, the demo or a judge: make test ARGS='-k event'
+ARGS ?=
+BIN = $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint memcheck conformance bench all clean
+
+help: ## say what there is
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: ## make $(VENV) with everything in it, and build verdigris
+	@scripts/setup $(VENV) "$(PYTHON)"
+
+demo: setup ## run the chat room, and say where
+	@$(BIN)/verdigris run $(BIN)/python examples/28_chat_room/chat.py $(ARGS)
+
+test: setup ## pass the tests: Rust's and Python's
+	cargo test --quiet --package coro --package reactor --package http
+	$(BIN)/python -m pytest --quiet $(ARGS)
+
+lint: setup ## rustfmt, clippy, ruff, mypy, stubtest
+	cargo fmt --all --check
+	PYO3_PYTHON=$(abspath $(BIN)/python) cargo clippy --quiet --workspace --all-targets -- -D warnings
+	$(BIN)/ruff check --quiet
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest verdigris._core --allowlist tests/house/stubtest_allowlist.txt
+
+memcheck: ## the stack switch under a memory checker, with a planted bug that it must catch
+	.ci/memcheck
+
+conformance: setup ## gevent's and greenlet's own tests (JUDGES=dir; see tests/conformance/STATUS.md)
+	tests/conformance/run --python "$(PYTHON)" $(ARGS)
+
+bench: setup ## gevent and verdigris side by side (JUDGES=dir; see bench/RESULTS.md)
+	bench/run --python "$(PYTHON)" $(ARGS)
+
+all: lint test memcheck ## what CI does, for one Python
+
+clean: ## remove what the other commands made
+	rm -rf target .venv* .cache bench-results
+	find python tests examples \( -name __pycache__ -o -name '*.so' \) -prune -exec rm -rf {} +
