@@ -1,0 +1,22 @@
+"""What `import greenlet` gives: the raw coroutines under everything else.
+
+The names are greenlet 3.5's. A raw greenlet knows no hub: `switch()` goes where it is
+told, at once. Use `verdigris.spawn()` unless you are writing a scheduler.
+
+Unlike the real greenlet, each has a C stack of its own, so a switch copies no memory and
+costs the same at any depth.
+"""
+from ._core import GreenletExit, error, getcurrent, greenlet, gettrace, settrace
+
+__all__ = ['GreenletExit', '__version__', 'error', 'getcurrent', 'greenlet', 'gettrace',
+           'settrace']
+
+#: The version of greenlet whose interface this is.
+__version__ = '3.5.6'
+
+GREENLET_USE_GC = True
+GREENLET_USE_TRACING = True
+GREENLET_USE_CONTEXT_VARS = True
+
+# The real one is a package. As an empty one, "import greenlet.X" is answered by our finder.
+__path__: list[str] = []
