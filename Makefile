@@ -34,10 +34,10 @@ memcheck: ## the stack switch under a memory checker, with a planted bug that it
 	.ci/memcheck
 
 conformance: setup ## gevent's and greenlet's own tests (JUDGES=dir; see tests/conformance/STATUS.md)
-	tests/conformance/run --python "$(PYTHON)" $(ARGS)
+	$(BIN)/python scripts/judge.py conformance $(ARGS)
 
 bench: setup ## gevent and verdigris side by side (JUDGES=dir; see bench/RESULTS.md)
-	bench/run --python "$(PYTHON)" $(ARGS)
+	$(BIN)/python scripts/judge.py bench $(ARGS)
 
 all: lint test memcheck ## what CI does, for one Python
 
