@@ -1,0 +1,27 @@
+//! The contract that each CPU fulfils. One file a CPU, and nothing else in this crate knows registers.
+//!
+//! Required names:
+//!
+//! - `unsafe fn prepare(top: *mut u8, entry: unsafe extern "C" fn(usize) -> !) -> *mut u8`
+//!   lays out a fresh stack below `top` (aligned to [`STACK_ALIGN`]) and returns the stack pointer to switch to. The
+//!   first switch to it calls `entry(word)`, with the stack aligned as the C ABI asks at a call, and with unwind
+//!   information by which a backtrace ends there: a backtrace must not run off the stack, and `pthread_exit`, which
+//!   unwinds, must find an end.
+//! - `unsafe fn switch(from: *mut *mut u8, to: *mut u8, word: usize) -> usize`
+//!   saves what the C ABI has a callee preserve on the running stack, stores the stack pointer in `*from`, goes on at
+//!   `to`, and returns the word given by whoever switches back. `#[inline(always)]`: a call and its return cost more
+//!   than the switch. `to` is read before `*from` is written.
+//! - `const STACK_ALIGN: usize`, a power of two.
+//!
+//! All of it holds for one thread; whoever moves a suspended stack to another thread answers for what lies on it.
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod x86_64;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub(crate) use x86_64::{STACK_ALIGN, prepare, switch};
+
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+compile_error!(
+    "verdigris switches stacks on x86-64 Linux only so far: another CPU is one more file in crates/coro/src/arch/, \
+     and its contract is at the head of arch/mod.rs"
+);

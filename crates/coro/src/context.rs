@@ -1,0 +1,57 @@
+//! A suspended computation. The only caller of [`arch`](crate::arch).
+//!
+//! A context is one word, the stack pointer; everything else that belongs to the computation lies on its stack.
+//! There is no "running" mark and no check: whoever switches keeps count of what runs, once, at a level where it is
+//! needed anyway.
+
+#![expect(unsafe_code, reason = "calls the switch, which no type can make safe")]
+
+use std::ptr::null_mut;
+
+use crate::arch;
+use crate::stack::Stack;
+
+/// A computation that is not running now; or, while it runs, the place where the next switch away will save it.
+#[derive(Debug, Clone, Copy)]
+#[repr(transparent)]
+pub struct Context {
+    sp: *mut u8,
+}
+
+impl Context {
+    /// A context that holds no computation: a place to save one in. Switching *to* it is undefined behaviour.
+    #[must_use]
+    pub const fn empty() -> Context {
+        Context { sp: null_mut() }
+    }
+
+    /// A computation that will call `entry(word)` on `stack` at the first switch to it.
+    ///
+    /// `entry` ends by switching away for good; a panic must not leave it (it would abort the process).
+    ///
+    /// # Safety
+    /// Nothing runs, is suspended, or has been prepared on `stack`, and it outlives the computation: until the last
+    /// switch away from it, and neither given back nor dropped by code that runs on it.
+    #[must_use]
+    pub unsafe fn new(stack: &Stack, entry: unsafe extern "C" fn(usize) -> !) -> Context {
+        // SAFETY: `top` is aligned to `arch::STACK_ALIGN` by construction (stack.rs), at least a page above the
+        // guard, and the caller says that nothing lives below it.
+        let sp = unsafe { arch::prepare(stack.top(), entry) };
+        Context { sp }
+    }
+
+    /// Saves the running computation in `from`, resumes `to`, and returns the word given by whoever switches back.
+    ///
+    /// `from` and `to` may be the same place only if it is not being gone to, that is never usefully. `to` keeps its
+    /// old value, which is stale from then on.
+    ///
+    /// # Safety
+    /// `from` is writable until this computation is resumed. `to` holds a computation suspended (or prepared) on this
+    /// thread and not resumed since, whose stack still exists. Nothing borrowed by the caller is touched by others
+    /// while it is away: to the compiler this is a call that may run anything.
+    #[inline(always)]
+    pub unsafe fn switch(from: *mut Context, to: *const Context, word: usize) -> usize {
+        // SAFETY: `Context` is transparent over its stack pointer; the rest is what the caller promised.
+        unsafe { arch::switch(from.cast(), (*to).sp, word) }
+    }
+}
