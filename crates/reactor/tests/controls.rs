@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::{Pair, look, wait};
-use reactor::{Interest, Reactor, Ready};
+use common::{Pair, io, look, wait};
+use reactor::{Interest, Reactor};
 
 #[test]
 fn waiting_again_for_the_same_costs_nothing() {
@@ -13,13 +13,7 @@ fn waiting_again_for_the_same_costs_nothing() {
     for _ in 0..100 {
         reactor.arm(key, Interest::READ).unwrap();
         pair.send();
-        assert_eq!(
-            wait(&mut reactor),
-            [Ready::Io {
-                key,
-                readiness: Interest::READ
-            }]
-        );
+        assert_eq!(wait(&mut reactor), [io(key, Interest::READ)]);
         pair.receive();
     }
     assert_eq!(reactor.statistics().controls, 1);
@@ -40,13 +34,7 @@ fn what_nobody_wants_is_taken_out_when_it_is_reported() {
         assert_eq!(reactor.statistics().controls, 2);
     }
     reactor.arm(key, Interest::READ).unwrap();
-    assert_eq!(
-        wait(&mut reactor),
-        [Ready::Io {
-            key,
-            readiness: Interest::READ
-        }]
-    );
+    assert_eq!(wait(&mut reactor), [io(key, Interest::READ)]);
     assert_eq!(reactor.statistics().controls, 3);
 }
 
@@ -56,24 +44,12 @@ fn one_unwanted_direction_leaves_the_other() {
     let mut pair = Pair::new();
     let key = reactor.register(pair.fd());
     reactor.arm(key, Interest::BOTH).unwrap();
-    assert_eq!(
-        wait(&mut reactor),
-        [Ready::Io {
-            key,
-            readiness: Interest::WRITE
-        }]
-    );
+    assert_eq!(wait(&mut reactor), [io(key, Interest::WRITE)]);
     for _ in 0..3 {
         assert_eq!(look(&mut reactor), []);
     }
     assert_eq!(reactor.statistics().controls, 2);
     pair.send();
-    assert_eq!(
-        wait(&mut reactor),
-        [Ready::Io {
-            key,
-            readiness: Interest::READ
-        }]
-    );
+    assert_eq!(wait(&mut reactor), [io(key, Interest::READ)]);
     assert_eq!(reactor.statistics().controls, 2);
 }

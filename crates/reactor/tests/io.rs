@@ -4,8 +4,8 @@ mod common;
 
 use std::os::fd::AsRawFd;
 
-use common::{Pair, look, wait};
-use reactor::{Interest, Reactor, Ready};
+use common::{Pair, io, look, wait};
+use reactor::{Interest, Reactor};
 
 #[test]
 fn readable_is_told_once() {
@@ -15,23 +15,11 @@ fn readable_is_told_once() {
     reactor.arm(key, Interest::READ).unwrap();
     assert_eq!(look(&mut reactor), []);
     pair.send();
-    assert_eq!(
-        wait(&mut reactor),
-        [Ready::Io {
-            key,
-            readiness: Interest::READ
-        }]
-    );
+    assert_eq!(wait(&mut reactor), [io(key, Interest::READ)]);
     assert_eq!(reactor.armed(), 0);
     assert_eq!(look(&mut reactor), []);
     reactor.arm(key, Interest::READ).unwrap();
-    assert_eq!(
-        wait(&mut reactor),
-        [Ready::Io {
-            key,
-            readiness: Interest::READ
-        }]
-    );
+    assert_eq!(wait(&mut reactor), [io(key, Interest::READ)]);
 }
 
 #[test]
@@ -41,21 +29,9 @@ fn only_what_is_armed_is_told() {
     pair.send();
     let key = reactor.register(pair.fd());
     reactor.arm(key, Interest::WRITE).unwrap();
-    assert_eq!(
-        wait(&mut reactor),
-        [Ready::Io {
-            key,
-            readiness: Interest::WRITE
-        }]
-    );
+    assert_eq!(wait(&mut reactor), [io(key, Interest::WRITE)]);
     reactor.arm(key, Interest::BOTH).unwrap();
-    assert_eq!(
-        wait(&mut reactor),
-        [Ready::Io {
-            key,
-            readiness: Interest::BOTH
-        }]
-    );
+    assert_eq!(wait(&mut reactor), [io(key, Interest::BOTH)]);
 }
 
 #[test]
@@ -66,13 +42,7 @@ fn a_disarmed_direction_is_not_told() {
     reactor.arm(key, Interest::BOTH).unwrap();
     reactor.disarm(key, Interest::WRITE);
     pair.send();
-    assert_eq!(
-        wait(&mut reactor),
-        [Ready::Io {
-            key,
-            readiness: Interest::READ
-        }]
-    );
+    assert_eq!(wait(&mut reactor), [io(key, Interest::READ)]);
 }
 
 #[test]
@@ -83,22 +53,10 @@ fn registrations_of_one_fd_are_told_apart() {
     let writer = reactor.register(pair.fd());
     reactor.arm(reader, Interest::READ).unwrap();
     reactor.arm(writer, Interest::WRITE).unwrap();
-    assert_eq!(
-        wait(&mut reactor),
-        [Ready::Io {
-            key: writer,
-            readiness: Interest::WRITE
-        }]
-    );
+    assert_eq!(wait(&mut reactor), [io(writer, Interest::WRITE)]);
     reactor.deregister(writer);
     pair.send();
-    assert_eq!(
-        wait(&mut reactor),
-        [Ready::Io {
-            key: reader,
-            readiness: Interest::READ
-        }]
-    );
+    assert_eq!(wait(&mut reactor), [io(reader, Interest::READ)]);
 }
 
 #[test]
@@ -108,21 +66,9 @@ fn a_peer_that_closes_makes_all_ready() {
     let key = reactor.register(near.as_raw_fd());
     reactor.arm(key, Interest::READ).unwrap();
     drop(far);
-    assert_eq!(
-        wait(&mut reactor),
-        [Ready::Io {
-            key,
-            readiness: Interest::READ
-        }]
-    );
+    assert_eq!(wait(&mut reactor), [io(key, Interest::READ)]);
     reactor.arm(key, Interest::BOTH).unwrap();
-    assert_eq!(
-        wait(&mut reactor),
-        [Ready::Io {
-            key,
-            readiness: Interest::BOTH
-        }]
-    );
+    assert_eq!(wait(&mut reactor), [io(key, Interest::BOTH)]);
 }
 
 #[test]
@@ -132,13 +78,7 @@ fn a_regular_file_is_ready_at_once() {
     let key = reactor.register(file.as_raw_fd());
     for _ in 0..2 {
         reactor.arm(key, Interest::READ).unwrap();
-        assert_eq!(
-            wait(&mut reactor),
-            [Ready::Io {
-                key,
-                readiness: Interest::READ
-            }]
-        );
+        assert_eq!(wait(&mut reactor), [io(key, Interest::READ)]);
         assert_eq!(look(&mut reactor), []);
     }
 }

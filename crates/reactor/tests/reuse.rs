@@ -2,42 +2,35 @@
 
 mod common;
 
-use std::{io::Write, os::fd::AsRawFd, os::unix::net::UnixStream};
+use std::{
+    io::Write,
+    os::{fd::OwnedFd, unix::net::UnixStream},
+};
 
-use common::{Pair, look, wait};
-use reactor::{Interest, Reactor, Ready};
+use common::{Pair, io, look, wait};
+use reactor::{Interest, Reactor};
 
 /// Puts another open file under `near`'s number, as closing it and opening another does, but whatever other threads do.
-fn replace(near: &UnixStream, other: UnixStream) {
-    assert_ne!(near.as_raw_fd(), other.as_raw_fd());
-    // A `&UnixStream` can't be closed; what is under its number can be exchanged.
-    let number = near.as_raw_fd();
-    // SAFETY: both are open, and `near` goes on owning its number.
-    #[expect(unsafe_code, reason = "there is no safe dup2 onto a borrowed fd")]
-    let result = unsafe { libc::dup2(other.as_raw_fd(), number) };
-    assert_eq!(result, number);
+fn replace(near: UnixStream, other: UnixStream) -> UnixStream {
+    let mut number = OwnedFd::from(near);
+    rustix::io::dup2(other, &mut number).unwrap();
+    number.into()
 }
 
 #[test]
 fn a_new_registration_does_not_believe_the_books() {
     let mut reactor = Reactor::new().unwrap();
-    let pair = Pair::new();
+    let mut pair = Pair::new();
     let old = reactor.register(pair.fd());
     reactor.arm(old, Interest::READ).unwrap();
     reactor.disarm(old, Interest::READ);
 
     let fresh = Pair::new();
-    replace(&pair.near, fresh.near);
+    pair.near = replace(pair.near, fresh.near);
     let key = reactor.register(pair.fd());
     reactor.arm(key, Interest::READ).unwrap();
     (&fresh.far).write_all(b"x").unwrap();
-    assert_eq!(
-        wait(&mut reactor),
-        [Ready::Io {
-            key,
-            readiness: Interest::READ
-        }]
-    );
+    assert_eq!(wait(&mut reactor), [io(key, Interest::READ)]);
 }
 
 #[test]
@@ -53,7 +46,7 @@ fn a_ghost_is_laid_by_a_fresh_set() {
 
     // The duplicate keeps the old file open, so its entry stays under the number.
     let fresh = Pair::new();
-    replace(&pair.near, fresh.near);
+    pair.near = replace(pair.near, fresh.near);
     reactor.deregister(old);
     let key = reactor.register(pair.fd());
     reactor.arm(key, Interest::READ).unwrap();
@@ -64,21 +57,9 @@ fn a_ghost_is_laid_by_a_fresh_set() {
     assert_eq!(reactor.statistics().rebuilds, 1);
 
     (&fresh.far).write_all(b"x").unwrap();
-    assert_eq!(
-        wait(&mut reactor),
-        [Ready::Io {
-            key,
-            readiness: Interest::READ
-        }]
-    );
+    assert_eq!(wait(&mut reactor), [io(key, Interest::READ)]);
     other.send();
-    assert_eq!(
-        wait(&mut reactor),
-        [Ready::Io {
-            key: bystander,
-            readiness: Interest::READ
-        }]
-    );
+    assert_eq!(wait(&mut reactor), [io(bystander, Interest::READ)]);
 }
 
 #[test]
@@ -93,13 +74,7 @@ fn an_old_key_is_not_a_new_one() {
     reactor.disarm(old, Interest::WRITE);
     reactor.deregister(old);
     reactor.arm(new, Interest::WRITE).unwrap();
-    assert_eq!(
-        wait(&mut reactor),
-        [Ready::Io {
-            key: new,
-            readiness: Interest::WRITE
-        }]
-    );
+    assert_eq!(wait(&mut reactor), [io(new, Interest::WRITE)]);
 }
 
 #[test]
@@ -118,11 +93,5 @@ fn forgetting_a_number_returns_who_waited() {
     pair.send();
     assert_eq!(look(&mut reactor), []);
     reactor.arm(idle, Interest::READ).unwrap();
-    assert_eq!(
-        wait(&mut reactor),
-        [Ready::Io {
-            key: idle,
-            readiness: Interest::READ
-        }]
-    );
+    assert_eq!(wait(&mut reactor), [io(idle, Interest::READ)]);
 }

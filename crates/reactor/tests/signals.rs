@@ -1,27 +1,15 @@
 //! Signals, each test with one of its own since they belong to the process.
 
-#![expect(unsafe_code, reason = "raising a signal, and looking at its action")]
-
 mod common;
 
-use std::{mem::MaybeUninit, ptr, thread};
+use std::thread;
 
-use common::{look, wait};
+use common::{
+    look,
+    process::{action, ignore, raise},
+    wait,
+};
 use reactor::{Reactor, Ready};
-
-fn raise(number: i32) {
-    // SAFETY: `number` has a handler of ours.
-    assert_eq!(unsafe { libc::raise(number) }, 0);
-}
-
-fn action(number: i32) -> libc::sighandler_t {
-    let mut action = MaybeUninit::<libc::sigaction>::uninit();
-    // SAFETY: null changes nothing, and `action` has room for one.
-    let result = unsafe { libc::sigaction(number, ptr::null(), action.as_mut_ptr()) };
-    assert_eq!(result, 0);
-    // SAFETY: it was written.
-    unsafe { action.assume_init() }.sa_sigaction
-}
 
 fn told(ready: &[Ready]) -> Vec<i32> {
     let number = |ready: &Ready| match ready {
@@ -69,8 +57,7 @@ fn the_handler_that_was_there_comes_back() {
 fn a_handler_put_in_our_place_stays() {
     let mut reactor = Reactor::new().unwrap();
     reactor.add_signal(libc::SIGURG).unwrap();
-    // SAFETY: ignoring a signal runs no code.
-    unsafe { libc::signal(libc::SIGURG, libc::SIG_IGN) };
+    ignore(libc::SIGURG);
     reactor.remove_signal(libc::SIGURG);
     assert_eq!(action(libc::SIGURG), libc::SIG_IGN);
 }

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses what it needs")]
 
+pub mod process;
+
 use std::{
     io::{Read, Write},
     os::{
@@ -11,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use reactor::{Events, Reactor, Ready};
+use reactor::{Events, Key, Reactor, Readiness, Ready};
 
 /// Two connected sockets; `near` is the one that the tests wait on.
 pub struct Pair {
@@ -39,6 +41,11 @@ impl Pair {
     pub fn receive(&mut self) {
         self.near.read_exact(&mut [0]).unwrap();
     }
+}
+
+/// What is told of an fd.
+pub fn io(key: Key, readiness: Readiness) -> Ready {
+    Ready::Io { key, readiness }
 }
 
 /// What is ready now.
