@@ -22,7 +22,7 @@ fn planted_use_of_a_stack_given_back() {
 #[test]
 fn planted_overrun_on_a_foreign_stack() {
     let coroutine = coroutine(|way, index| {
-        let heap = vec![1u8; 24];
+        let heap = Box::new([1u8; 24]);
         way.leave(0);
         // SAFETY: not safe at all: one past the end.
         usize::from(unsafe { heap.as_ptr().wrapping_add(index).read_volatile() }) & 1
