@@ -17,7 +17,7 @@ setup: ## make $(VENV) with everything in it, and build verdigris
 	@scripts/setup $(VENV) "$(PYTHON)"
 
 demo: setup ## run the chat room, and say where
-	@$(BIN)/verdigris run $(BIN)/python examples/28_chat_room/chat.py $(ARGS)
+	@$(BIN)/python examples/chat/server.py $(ARGS)
 
 test: setup ## pass the tests: Rust's and Python's
 	cargo test --quiet --package coro --package reactor --package http

@@ -114,9 +114,7 @@ def judge_suite(python: Path, suite: str, globs: list[str]) -> None:
     baseline = json.loads((harness / f"baselines/{suite}-{MINOR}.json").read_text())
     baseline["python"] = report["python"]  # the patch release does not change what is expected
     baseline["files"] = {
-        name: file
-        for name, file in baseline["files"].items()
-        if any(fnmatch.fnmatch(name, glob) for glob in globs)
+        name: file for name, file in baseline["files"].items() if any(fnmatch.fnmatch(name, glob) for glob in globs)
     }
     base.write_text(json.dumps(baseline))
     run(sys.executable, harness / "compare.py", base, ours)

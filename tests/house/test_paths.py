@@ -14,7 +14,5 @@ def test_no_path_of_a_machine() -> None:
 
 
 def test_nothing_is_left_to_be_done_later() -> None:
-    found = [
-        p for p in tracked() if p != "tests/house/test_paths.py" and MARKS.search((ROOT / p).read_bytes())
-    ]
+    found = [p for p in tracked() if p != "tests/house/test_paths.py" and MARKS.search((ROOT / p).read_bytes())]
     assert not found

@@ -14,9 +14,7 @@ INDEX: tuple[str, ...] = (
     "crates/reactor/tests/common/process.rs",
 )
 
-ALLOWANCE = re.compile(
-    r'#!\[expect\(\s*(?:\w[\w:]*,\s*)*unsafe_code,\s*(?:[\w:]+,\s*)*reason = "(.+?)"', re.DOTALL
-)
+ALLOWANCE = re.compile(r'#!\[expect\(\s*(?:\w[\w:]*,\s*)*unsafe_code,\s*(?:[\w:]+,\s*)*reason = "(.+?)"', re.DOTALL)
 # Any other spelling that lifts the workspace's lint.
 OTHER_ALLOWANCE = re.compile(r"\b(?:allow|warn|expect)\((?:[^()]*,)?\s*unsafe_code\b")
 
