@@ -7,11 +7,6 @@
 //! A request to Valgrind is five instructions that do nothing on a real processor. AddressSanitizer's counterpart
 //! needs an unstable compiler and is not here.
 
-#![cfg_attr(
-    coro_valgrind,
-    expect(unsafe_code, reason = "requests to Valgrind are inline assembly")
-)]
-
 pub(crate) use tool::{Registration, in_use, unused};
 
 #[cfg(not(coro_valgrind))]
@@ -40,6 +35,8 @@ mod tool {
 
 #[cfg(coro_valgrind)]
 mod tool {
+    #![expect(unsafe_code, reason = "requests to Valgrind are inline assembly")]
+
     use std::arch::asm;
     use std::ops::Range;
 

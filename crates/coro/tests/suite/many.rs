@@ -1,7 +1,6 @@
 //! A hundred thousand stacks at once, on a system that allows 65 530 mappings a process; and the end of memory.
 
 use std::io::ErrorKind;
-use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use crate::harness::{Coroutine, pool};
@@ -57,29 +56,14 @@ fn takes_until_refused() {
 }
 
 #[test]
-#[expect(unsafe_code, reason = "limits a child process before it starts")]
 fn the_end_of_address_space_is_an_error() {
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args([
-        "many::takes_until_refused",
-        "--exact",
-        "--ignored",
-        "--test-threads=1",
-    ]);
-    // SAFETY: setrlimit may be called between fork and exec.
-    unsafe {
-        child.pre_exec(|| {
-            let limit = libc::rlimit {
-                rlim_cur: 400 << 20,
-                rlim_max: 400 << 20,
-            };
-            if libc::setrlimit(libc::RLIMIT_AS, &raw const limit) != 0 {
-                return Err(std::io::Error::last_os_error());
-            }
-            Ok(())
-        });
-    }
-    let output = child.output().unwrap();
+    let limited = "ulimit -v 400000; exec \"$0\" many::takes_until_refused --exact --ignored --test-threads=1";
+    let binary = std::env::current_exe().unwrap();
+    let output = Command::new("sh")
+        .args(["-c", limited])
+        .arg(binary)
+        .output()
+        .unwrap();
     assert!(
         output.status.success(),
         "{}",
