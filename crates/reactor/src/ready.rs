@@ -9,6 +9,13 @@ pub struct Key {
     pub(crate) serial: u32,
 }
 
+impl Key {
+    /// A small number that no other valid key has: an index for tables of the caller's.
+    pub const fn index(self) -> usize {
+        self.index as usize
+    }
+}
+
 /// A set of directions: those one waits for, or those that are ready.
 ///
 /// The bits are those of the loops that users know: 1 is reading, 2 is writing.
