@@ -5,7 +5,7 @@ use crate::error::{RequestError, RequestErrorKind, ResponseError};
 use crate::h1::body::{BodyReader, Framing, Step};
 use crate::h1::read::{HeadReader, Request, Version};
 use crate::h1::state::{self, Received, Receiving, Sending, Sent};
-use crate::h1::write::{BodyLength, BodyWriter, ResponseHead};
+use crate::h1::write::{BodyWriter, ResponseHead};
 use crate::limits::Limits;
 
 /// What the received bytes mean.
@@ -112,31 +112,17 @@ impl Connection {
         }
     }
 
-    /// Append the head of the response to the current request, or to its error, to `out`.
-    /// What the peer needs to know of the framing is added to `head`.
-    pub fn send_head(
-        &mut self,
-        head: &mut ResponseHead,
-        body: BodyLength,
-        out: &mut Vec<u8>,
-    ) -> Result<(), ResponseError> {
-        if state::after_sent(self.sending, self.receiving, Sent::Head).is_none() {
-            return Err(ResponseError::OutOfTurn);
+    /// Begin the response to the current request, or to its error, at the end of `out`.
+    /// `status` is a code and a reason, `"200 OK"`. Headers follow on what is returned.
+    pub fn start_response<'a>(
+        &'a mut self,
+        status: &str,
+        out: &'a mut Vec<u8>,
+    ) -> Result<ResponseHead<'a>, ResponseError> {
+        match state::after_sent(self.sending, self.receiving, Sent::Head) {
+            Some(_) => ResponseHead::new(self, status, out),
+            None => Err(ResponseError::OutOfTurn),
         }
-        let settled = head.settle(body, self.exchange);
-        let sent = if settled.switching {
-            self.receiving = Receiving::Switched;
-            Sent::SwitchingHead
-        } else {
-            Sent::Head
-        };
-        self.sending = state::after_sent(self.sending, self.receiving, sent)
-            .ok_or(ResponseError::OutOfTurn)?;
-        self.writer = settled.writer;
-        self.exchange.keep_alive = settled.keep_alive;
-        out.extend_from_slice(head.lines());
-        out.extend_from_slice(b"\r\n");
-        Ok(())
     }
 
     /// Append `data`, as the head's framing wants it, to `out`.
@@ -179,16 +165,6 @@ impl Connection {
         may
     }
 
-    /// The connection ends with the current response, by what is known so far.
-    pub fn will_close(&self) -> bool {
-        !self.exchange.keep_alive
-    }
-
-    /// The request has been received to its end.
-    pub fn is_request_complete(&self) -> bool {
-        matches!(self.receiving, Receiving::Done)
-    }
-
     /// The peer still holds the body back, because nobody sent `100 Continue`.
     pub fn awaits_continue(&self) -> bool {
         self.exchange.awaits_continue
@@ -210,16 +186,34 @@ impl Connection {
         self.buffer.unread()
     }
 
-    /// Put bytes in front of the unread ones: somebody has taken them and gives them back.
-    /// The limit does not hold for them.
-    pub fn put_back(&mut self, bytes: &[u8]) {
-        self.buffer.put_back(bytes);
-        self.head = HeadReader::default();
-    }
-
     /// Drop `count` of the unread bytes: somebody else has understood them.
     pub fn consume_unread(&mut self, count: usize) {
         self.buffer.consume(count);
+    }
+
+    pub(crate) fn exchange(&self) -> Exchange {
+        self.exchange
+    }
+
+    pub(crate) fn head_sent(
+        &mut self,
+        writer: BodyWriter,
+        keep_alive: bool,
+        switching: bool,
+    ) -> Result<(), ResponseError> {
+        let sent = if switching {
+            Sent::SwitchingHead
+        } else {
+            Sent::Head
+        };
+        self.sending = state::after_sent(self.sending, self.receiving, sent)
+            .ok_or(ResponseError::OutOfTurn)?;
+        self.writer = writer;
+        self.exchange.keep_alive = keep_alive;
+        if switching {
+            self.receiving = Receiving::Switched;
+        }
+        Ok(())
     }
 
     fn next_request(&mut self) -> Result<Event<'_>, RequestError> {

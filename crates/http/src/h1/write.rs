@@ -6,7 +6,7 @@
 
 use crate::error::ResponseError;
 use crate::h1::body::parse_length;
-use crate::h1::connection::Exchange;
+use crate::h1::connection::Connection;
 use crate::h1::read::Version;
 use crate::headers::{is_text, is_token, members};
 
@@ -70,44 +70,50 @@ impl BodyWriter {
     }
 }
 
-/// A status and headers, checked and in wire form: see [`Connection::send_head`](crate::Connection::send_head).
-///
-/// It is apart from the connection because a response may be announced and then replaced
-/// before anything is sent.
-#[derive(Clone, Debug)]
-pub struct ResponseHead {
+/// A response head being written; see [`Connection::start_response`]. If it is dropped
+/// before [`ResponseHead::finish`], the output is as it was.
+#[derive(Debug)]
+pub struct ResponseHead<'a> {
+    connection: &'a mut Connection,
+    out: &'a mut Vec<u8>,
+    start: usize,
     status: u16,
-    /// The status line and the headers, each with its line end.
-    lines: Vec<u8>,
     declared: Declared,
+    finished: bool,
 }
 
-/// The headers that have a say in how the response is sent, or that may come only once.
-#[derive(Clone, Debug, Default)]
+/// The headers from the application that have a say in how the response is sent.
+#[derive(Debug, Default)]
 struct Declared {
     length: Option<u64>,
     transfer_encoding: bool,
     connection: bool,
     close: bool,
-    date: bool,
 }
 
-impl ResponseHead {
+impl<'a> ResponseHead<'a> {
     /// `status` is a code and a reason, `"200 OK"`.
-    pub fn new(status: &str) -> Result<Self, ResponseError> {
+    pub(crate) fn new(
+        connection: &'a mut Connection,
+        status: &str,
+        out: &'a mut Vec<u8>,
+    ) -> Result<Self, ResponseError> {
         let code = parse_status(status).ok_or(ResponseError::Status)?;
-        let mut lines = Vec::with_capacity(TYPICAL_HEAD);
-        lines.extend_from_slice(b"HTTP/1.1 ");
-        lines.extend(status.chars().map(latin1));
-        lines.extend_from_slice(b"\r\n");
+        let start = out.len();
+        out.extend_from_slice(b"HTTP/1.1 ");
+        out.extend(status.chars().map(latin1));
+        out.extend_from_slice(b"\r\n");
         Ok(Self {
+            connection,
+            out,
+            start,
             status: code,
-            lines,
             declared: Declared::default(),
+            finished: false,
         })
     }
 
-    /// Add one header, and take note of it if it concerns the connection.
+    /// Write one header, and take note of it if it concerns the connection.
     pub fn header(&mut self, name: &[u8], value: &[u8]) -> Result<(), ResponseError> {
         if !is_token(name) {
             return Err(ResponseError::HeaderName);
@@ -120,35 +126,13 @@ impl ResponseHead {
         Ok(())
     }
 
-    pub fn status(&self) -> u16 {
-        self.status
-    }
-
-    /// The headers so far; once the head is sent, also those that sending it added.
-    pub fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let lines = self.lines.split(|&byte| byte == b'\n').skip(1);
-        lines.filter_map(|line| {
-            let colon = line.iter().position(|&byte| byte == b':')?;
-            Some((&line[..colon], &line[colon + 2..line.len() - 1]))
-        })
-    }
-
-    pub fn has_date(&self) -> bool {
-        self.declared.date
-    }
-
-    pub fn content_length(&self) -> Option<u64> {
-        self.declared.length
-    }
-
-    /// The headers end the connection after this response.
-    pub fn says_close(&self) -> bool {
-        self.declared.close
-    }
-
-    /// Settle how the body is framed and whether the connection outlives it, and add the
-    /// headers that tell the peer.
-    pub(crate) fn settle(&mut self, body: BodyLength, request: Exchange) -> Settled {
+    /// Write the rest of the head, which settles how the body is framed and whether the
+    /// connection outlives it.
+    pub fn finish(mut self, body: BodyLength) -> Result<(), ResponseError> {
+        if self.declared.length.is_some() && self.declared.transfer_encoding {
+            return Err(ResponseError::ContentLength);
+        }
+        let request = self.connection.exchange();
         let switching = self.status == 101 || request.is_connect && self.status / 100 == 2;
         let bodiless = request.is_head || matches!(self.status, 204 | 304);
         let writer = match (self.declared.length, body) {
@@ -181,31 +165,22 @@ impl ResponseHead {
                 (_, false) => self.write(b"Connection", b"close"),
             }
         }
-        Settled {
-            writer,
-            keep_alive,
-            switching,
-        }
-    }
-
-    pub(crate) fn lines(&self) -> &[u8] {
-        &self.lines
+        self.out.extend_from_slice(b"\r\n");
+        self.connection
+            .head_sent(writer, keep_alive, switching)
+            .inspect(|()| self.finished = true)
     }
 
     fn note(&mut self, name: &[u8], value: &[u8]) -> Result<(), ResponseError> {
-        // The lengths tell nearly all headers apart from these.
+        // The lengths tell nearly all headers apart from these three.
         match name.len() {
             14 if name.eq_ignore_ascii_case(b"content-length") => {
                 let length = parse_length(value).map_err(|_| ResponseError::ContentLength)?;
-                if self.declared.transfer_encoding || self.declared.length.is_some() {
+                if self.declared.length.replace(length).is_some() {
                     return Err(ResponseError::ContentLength);
                 }
-                self.declared.length = Some(length);
             }
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
-                if self.declared.length.is_some() {
-                    return Err(ResponseError::ContentLength);
-                }
                 self.declared.transfer_encoding = true;
             }
             10 if name.eq_ignore_ascii_case(b"connection") => {
@@ -213,25 +188,25 @@ impl ResponseHead {
                 self.declared.close |=
                     members(value).any(|option| option.eq_ignore_ascii_case(b"close"));
             }
-            4 if name.eq_ignore_ascii_case(b"date") => self.declared.date = true,
             _ => {}
         }
         Ok(())
     }
 
     fn write(&mut self, name: &[u8], value: &[u8]) {
-        self.lines.extend_from_slice(name);
-        self.lines.extend_from_slice(b": ");
-        self.lines.extend_from_slice(value);
-        self.lines.extend_from_slice(b"\r\n");
+        self.out.extend_from_slice(name);
+        self.out.extend_from_slice(b": ");
+        self.out.extend_from_slice(value);
+        self.out.extend_from_slice(b"\r\n");
     }
 }
 
-/// What [`ResponseHead::settle`] decided.
-pub(crate) struct Settled {
-    pub(crate) writer: BodyWriter,
-    pub(crate) keep_alive: bool,
-    pub(crate) switching: bool,
+impl Drop for ResponseHead<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.out.truncate(self.start);
+        }
+    }
 }
 
 /// The code of `"200 OK"`, if the whole is a status that may be sent as a final one.
@@ -248,6 +223,3 @@ fn parse_status(status: &str) -> Option<u16> {
 fn latin1(character: char) -> u8 {
     u32::from(character) as u8
 }
-
-/// A head that fits is written without growing.
-const TYPICAL_HEAD: usize = 256;
