@@ -1,4 +1,7 @@
-"""Actors: greenlets with an inbox, that share nothing and send each other messages."""
+"""Actors: greenlets with an inbox, that share nothing and send each other messages.
+
+A dozen lines make one. (`verdigris.actor.Actor` is a ready-made one, which gevent does not have.)
+"""
 
 import gevent
 from gevent import Greenlet
