@@ -14,11 +14,18 @@ SECONDS_TO_END = 10
 
 
 class ChatProcess:
-    """A context manager: a running chat room, at `url`. It is ended by Ctrl-C, and must then end well."""
+    """A context manager: a running chat room, at `url`. It is ended by Ctrl-C, and must then end well.
+
+    Args:
+        port: where it listens; 0: where there is room, which is then found in `port`.
+    """
+
+    def __init__(self, port: int = 0):
+        self.port = port
 
     def __enter__(self) -> "ChatProcess":
         self._process = subprocess.Popen(
-            [sys.executable, str(PROGRAM), "--port", "0"],
+            [sys.executable, str(PROGRAM), "--port", str(self.port)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -29,7 +36,7 @@ class ChatProcess:
             self._process.kill()
             raise AssertionError(first_line + self._process.communicate()[1])
         self.url = address[0]
-        self._port = int(address[1])
+        self.port = int(address[1])
         self._clients: list[Client] = []
         return self
 
@@ -41,7 +48,7 @@ class ChatProcess:
 
     def client(self, name: str | None = None) -> "Client":
         """A new client, known by `name` if one is given."""
-        client = Client(self._port, name)
+        client = Client(self.port, name)
         self._clients.append(client)
         return client
 

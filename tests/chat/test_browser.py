@@ -121,3 +121,16 @@ def test_a_closed_server_is_shown_and_the_unsent_message_kept(enter, chat):
     ada.type("#message", "is anybody there?")
     ada.wait_for("document.querySelector('#message-error').textContent === 'The server cannot be reached.'")
     assert ada.evaluate("document.querySelector('#message').value") == "is anybody there?"
+
+    # A new server knows neither her nor the room: the page sees to both, and what was not sent still can be.
+    with ChatProcess(chat.port):
+        ada.wait_for("document.querySelector('#connection').textContent === 'online'")
+        ada.click("#message")
+        ada.press_enter()
+        wait_for_messages(ada, "is anybody there?")
+        wait_for_people(ada, "Ada")
+
+
+def test_an_address_names_a_room_or_else_the_first_one(enter):
+    assert enter("Ada", room="my%20garden").text("#room-title") == "my garden"
+    assert enter("Ben", room="%3Cb%3E").text("#room-title") == "lobby"

@@ -55,7 +55,7 @@ element("name-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   await guarded("name-error", async () => {
     await signIn(element("name").value);
-    await enter(roomOfAddress());
+    await enterFromAddress();
   });
 });
 
@@ -70,9 +70,10 @@ element("leave").addEventListener("click", async () => {
 
 async function enter(name) {
   const { name: opened } = await api.openRoom(name);
-  if (room && room !== opened) api.leave(room).catch(() => {});
-  reader?.stop();
   await api.join(opened);
+  // From here on nothing waits, so that two clicks in a row cannot get in each other's way: the later one wins.
+  reader?.stop();
+  if (room && room !== opened) api.leave(room).catch(() => {});
   room = opened;
   people = null;
   unseen = 0;
@@ -125,6 +126,16 @@ async function refreshRooms() {
     showRooms(rooms, room, (each) => each.posted - seen.get(each.name), (name) => guarded("room-error", () => enter(name)));
   } catch {
     // The reader sees the same trouble, and shows it.
+  }
+}
+
+// The room that the address names, or the first one if that is no name for a room.
+async function enterFromAddress() {
+  try {
+    await enter(roomOfAddress());
+  } catch (error) {
+    if (error.code !== "bad_name") throw error;
+    await enter(FIRST_ROOM);
   }
 }
 
@@ -241,10 +252,10 @@ async function begin() {
   api.token = user.token;
   element("me").textContent = me;
   try {
-    await enter(roomOfAddress()).catch(async (error) => {
+    await enterFromAddress().catch(async (error) => {
       if (error.code !== "unknown_user") throw error;
       await signIn(me);
-      await enter(roomOfAddress());
+      await enterFromAddress();
     });
   } catch (error) {
     showWelcome(error.message);
