@@ -43,6 +43,12 @@ impl Buffer {
         taken
     }
 
+    /// Put bytes before the unread ones, whatever the limit.
+    pub(crate) fn put_back(&mut self, bytes: &[u8]) {
+        self.bytes.splice(..self.start, bytes.iter().copied());
+        self.start = 0;
+    }
+
     pub(crate) fn consume(&mut self, count: usize) {
         self.start = (self.start + count).min(self.bytes.len());
     }
@@ -82,6 +88,15 @@ mod tests {
         assert_eq!(buffer.room(), 1);
         assert_eq!(buffer.extend(b"xyz"), 1);
         assert_eq!(buffer.unread(), b"bcdx");
+    }
+
+    #[test]
+    fn what_is_put_back_comes_first() {
+        let mut buffer = Buffer::new(8);
+        buffer.extend(b"abcd");
+        buffer.consume(2);
+        buffer.put_back(b"xyz");
+        assert_eq!(buffer.unread(), b"xyzcd");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! not known here, so the whole protocol is tested with byte strings.
 //!
 //! ```
-//! use http::{BodyLength, Connection, Event, Limits};
+//! use http::{BodyLength, Connection, Event, Limits, ResponseHead};
 //!
 //! let mut connection = Connection::new(Limits::default());
 //! let _ = connection.feed(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -14,9 +14,9 @@
 //! assert!(matches!(connection.next_event(), Ok(Event::EndOfMessage)));
 //!
 //! let mut out = Vec::new();
-//! let mut head = connection.start_response("200 OK", &mut out).unwrap();
+//! let mut head = ResponseHead::new("200 OK").unwrap();
 //! head.header(b"Content-Type", b"text/plain").unwrap();
-//! head.finish(BodyLength::Known(2)).unwrap();
+//! connection.send_head(&mut head, BodyLength::Known(2), &mut out).unwrap();
 //! connection.send_data(b"hi", &mut out).unwrap();
 //! connection.end_response(&mut out).unwrap();
 //! assert_eq!(

@@ -5,7 +5,7 @@ use crate::error::{RequestError, RequestErrorKind, ResponseError};
 use crate::h1::body::{BodyReader, Framing, Step};
 use crate::h1::read::{HeadReader, Request, Version};
 use crate::h1::state::{self, Received, Receiving, Sending, Sent};
-use crate::h1::write::{BodyWriter, ResponseHead};
+use crate::h1::write::{BodyLength, BodyWriter, ResponseHead};
 use crate::limits::Limits;
 
 /// What the received bytes mean.
@@ -67,6 +67,21 @@ impl Connection {
         }
     }
 
+    /// A connection whose next bytes are a request's body: chunked, or of a length (None for
+    /// no body). For those who have read the head elsewhere.
+    pub fn in_body(limits: Limits, length: Option<u64>, chunked: bool) -> Self {
+        let framing = match (chunked, length) {
+            (true, _) => Framing::Chunked,
+            (false, Some(length)) => Framing::Length(length),
+            (false, None) => Framing::Empty,
+        };
+        Self {
+            body: BodyReader::new(framing),
+            receiving: Receiving::Body,
+            ..Self::new(limits)
+        }
+    }
+
     /// Take received bytes. Gives how many were taken: fewer than given only if nobody
     /// has asked for events for a while, see [`Limits::buffer`].
     #[must_use = "bytes that were not taken must be fed again"]
@@ -112,28 +127,63 @@ impl Connection {
         }
     }
 
-    /// Begin the response to the current request, or to its error, at the end of `out`.
-    /// `status` is a code and a reason, `"200 OK"`. Headers follow on what is returned.
-    pub fn start_response<'a>(
-        &'a mut self,
-        status: &str,
-        out: &'a mut Vec<u8>,
-    ) -> Result<ResponseHead<'a>, ResponseError> {
-        match state::after_sent(self.sending, self.receiving, Sent::Head) {
-            Some(_) => ResponseHead::new(self, status, out),
-            None => Err(ResponseError::OutOfTurn),
+    /// Append the head of the response to the current request, or to its error, to `out`.
+    /// What the peer needs to know of the framing is added to `head`.
+    pub fn send_head(
+        &mut self,
+        head: &mut ResponseHead,
+        body: BodyLength,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ResponseError> {
+        if state::after_sent(self.sending, self.receiving, Sent::Head).is_none() {
+            return Err(ResponseError::OutOfTurn);
         }
+        let settled = head.settle(body, self.exchange);
+        let sent = if settled.switching {
+            self.receiving = Receiving::Switched;
+            Sent::SwitchingHead
+        } else {
+            Sent::Head
+        };
+        self.sending = state::after_sent(self.sending, self.receiving, sent)
+            .ok_or(ResponseError::OutOfTurn)?;
+        self.writer = settled.writer;
+        self.exchange.keep_alive = settled.keep_alive;
+        out.extend_from_slice(head.lines());
+        out.extend_from_slice(b"\r\n");
+        Ok(())
     }
 
     /// Append `data`, as the head's framing wants it, to `out`.
     pub fn send_data(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), ResponseError> {
-        if self.sending == Sending::Switched {
+        if self.announce_data(data.len(), out)? {
             out.extend_from_slice(data);
-            return Ok(());
+            self.conclude_data(out);
+        }
+        Ok(())
+    }
+
+    /// [`Connection::send_data`] in two halves, for bytes that are too many to copy: the
+    /// caller sends `out`, then the bytes, then what [`Connection::conclude_data`] appends.
+    /// False if the bytes must not be sent.
+    pub fn announce_data(
+        &mut self,
+        length: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, ResponseError> {
+        if self.sending == Sending::Switched {
+            return Ok(true);
         }
         self.sending = state::after_sent(self.sending, self.receiving, Sent::Data)
             .ok_or(ResponseError::OutOfTurn)?;
-        self.writer.write(data, out)
+        self.writer.announce(length, out)
+    }
+
+    /// The second half of [`Connection::announce_data`].
+    pub fn conclude_data(&self, out: &mut Vec<u8>) {
+        if self.sending == Sending::Body {
+            self.writer.conclude(out);
+        }
     }
 
     /// End the response. If less was sent than its head said, the connection cannot be
@@ -165,6 +215,16 @@ impl Connection {
         may
     }
 
+    /// The connection ends with the current response, by what is known so far.
+    pub fn will_close(&self) -> bool {
+        !self.exchange.keep_alive
+    }
+
+    /// The request has been received to its end.
+    pub fn is_request_complete(&self) -> bool {
+        matches!(self.receiving, Receiving::Done)
+    }
+
     /// The peer still holds the body back, because nobody sent `100 Continue`.
     pub fn awaits_continue(&self) -> bool {
         self.exchange.awaits_continue
@@ -186,34 +246,16 @@ impl Connection {
         self.buffer.unread()
     }
 
+    /// Put bytes in front of the unread ones: somebody has taken them and gives them back.
+    /// The limit does not hold for them.
+    pub fn put_back(&mut self, bytes: &[u8]) {
+        self.buffer.put_back(bytes);
+        self.head = HeadReader::default();
+    }
+
     /// Drop `count` of the unread bytes: somebody else has understood them.
     pub fn consume_unread(&mut self, count: usize) {
         self.buffer.consume(count);
-    }
-
-    pub(crate) fn exchange(&self) -> Exchange {
-        self.exchange
-    }
-
-    pub(crate) fn head_sent(
-        &mut self,
-        writer: BodyWriter,
-        keep_alive: bool,
-        switching: bool,
-    ) -> Result<(), ResponseError> {
-        let sent = if switching {
-            Sent::SwitchingHead
-        } else {
-            Sent::Head
-        };
-        self.sending = state::after_sent(self.sending, self.receiving, sent)
-            .ok_or(ResponseError::OutOfTurn)?;
-        self.writer = writer;
-        self.exchange.keep_alive = keep_alive;
-        if switching {
-            self.receiving = Receiving::Switched;
-        }
-        Ok(())
     }
 
     fn next_request(&mut self) -> Result<Event<'_>, RequestError> {

@@ -64,10 +64,7 @@ pub(crate) const fn after_received(at: Receiving, what: Received) -> Option<Rece
 /// Where sending stands after `what`; None if it must not be sent there.
 pub(crate) const fn after_sent(at: Sending, receiving: Receiving, what: Sent) -> Option<Sending> {
     // An error is answered though there is no request to answer.
-    let answerable = matches!(
-        receiving,
-        Receiving::Body | Receiving::Done | Receiving::Failed
-    );
+    let answerable = !matches!(receiving, Receiving::Idle | Receiving::Closed);
     Some(match (at, what) {
         (Sending::Idle, Sent::Interim) if answerable => Sending::Idle,
         (Sending::Idle, Sent::Head) if answerable => Sending::Body,

@@ -6,7 +6,7 @@
 
 use crate::error::ResponseError;
 use crate::h1::body::parse_length;
-use crate::h1::connection::Connection;
+use crate::h1::connection::Exchange;
 use crate::h1::read::Version;
 use crate::headers::{is_text, is_token, members};
 
@@ -36,25 +36,33 @@ pub(crate) enum BodyWriter {
 }
 
 impl BodyWriter {
-    pub(crate) fn write(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), ResponseError> {
+    /// Account for `length` bytes of body and write what goes before them. False if they
+    /// are not to be sent.
+    pub(crate) fn announce(
+        &mut self,
+        length: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, ResponseError> {
         match self {
-            Self::Suppressed => {}
+            Self::Suppressed => return Ok(false),
             Self::Length(left) => {
                 *left = left
-                    .checked_sub(data.len() as u64)
+                    .checked_sub(length as u64)
                     .ok_or(ResponseError::BodyTooLong)?;
-                out.extend_from_slice(data);
             }
             // A chunk of no bytes would end the body.
-            Self::Chunked if data.is_empty() => {}
-            Self::Chunked => {
-                out.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
-                out.extend_from_slice(data);
-                out.extend_from_slice(b"\r\n");
-            }
-            Self::UntilClose | Self::AsGiven => out.extend_from_slice(data),
+            Self::Chunked if length == 0 => return Ok(false),
+            Self::Chunked => out.extend_from_slice(format!("{length:x}\r\n").as_bytes()),
+            Self::UntilClose | Self::AsGiven => {}
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// Write what goes after the bytes that were announced.
+    pub(crate) fn conclude(&self, out: &mut Vec<u8>) {
+        if *self == Self::Chunked {
+            out.extend_from_slice(b"\r\n");
+        }
     }
 
     /// End the body. False if the peer cannot tell that it is over.
@@ -70,50 +78,44 @@ impl BodyWriter {
     }
 }
 
-/// A response head being written; see [`Connection::start_response`]. If it is dropped
-/// before [`ResponseHead::finish`], the output is as it was.
-#[derive(Debug)]
-pub struct ResponseHead<'a> {
-    connection: &'a mut Connection,
-    out: &'a mut Vec<u8>,
-    start: usize,
+/// A status and headers, checked and in wire form: see [`Connection::send_head`](crate::Connection::send_head).
+///
+/// It is apart from the connection because a response may be announced and then replaced
+/// before anything is sent.
+#[derive(Clone, Debug)]
+pub struct ResponseHead {
     status: u16,
+    /// The status line and the headers, each with its line end.
+    lines: Vec<u8>,
     declared: Declared,
-    finished: bool,
 }
 
-/// The headers from the application that have a say in how the response is sent.
-#[derive(Debug, Default)]
+/// The headers that have a say in how the response is sent, or that may come only once.
+#[derive(Clone, Debug, Default)]
 struct Declared {
     length: Option<u64>,
     transfer_encoding: bool,
     connection: bool,
     close: bool,
+    date: bool,
 }
 
-impl<'a> ResponseHead<'a> {
+impl ResponseHead {
     /// `status` is a code and a reason, `"200 OK"`.
-    pub(crate) fn new(
-        connection: &'a mut Connection,
-        status: &str,
-        out: &'a mut Vec<u8>,
-    ) -> Result<Self, ResponseError> {
+    pub fn new(status: &str) -> Result<Self, ResponseError> {
         let code = parse_status(status).ok_or(ResponseError::Status)?;
-        let start = out.len();
-        out.extend_from_slice(b"HTTP/1.1 ");
-        out.extend(status.chars().map(latin1));
-        out.extend_from_slice(b"\r\n");
+        let mut lines = Vec::with_capacity(TYPICAL_HEAD);
+        lines.extend_from_slice(b"HTTP/1.1 ");
+        lines.extend(status.chars().map(latin1));
+        lines.extend_from_slice(b"\r\n");
         Ok(Self {
-            connection,
-            out,
-            start,
             status: code,
+            lines,
             declared: Declared::default(),
-            finished: false,
         })
     }
 
-    /// Write one header, and take note of it if it concerns the connection.
+    /// Add one header, and take note of it if it concerns the connection.
     pub fn header(&mut self, name: &[u8], value: &[u8]) -> Result<(), ResponseError> {
         if !is_token(name) {
             return Err(ResponseError::HeaderName);
@@ -126,13 +128,35 @@ impl<'a> ResponseHead<'a> {
         Ok(())
     }
 
-    /// Write the rest of the head, which settles how the body is framed and whether the
-    /// connection outlives it.
-    pub fn finish(mut self, body: BodyLength) -> Result<(), ResponseError> {
-        if self.declared.length.is_some() && self.declared.transfer_encoding {
-            return Err(ResponseError::ContentLength);
-        }
-        let request = self.connection.exchange();
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The headers so far; once the head is sent, also those that sending it added.
+    pub fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let lines = self.lines.split(|&byte| byte == b'\n').skip(1);
+        lines.filter_map(|line| {
+            let colon = line.iter().position(|&byte| byte == b':')?;
+            Some((&line[..colon], &line[colon + 2..line.len() - 1]))
+        })
+    }
+
+    pub fn has_date(&self) -> bool {
+        self.declared.date
+    }
+
+    pub fn content_length(&self) -> Option<u64> {
+        self.declared.length
+    }
+
+    /// The headers end the connection after this response.
+    pub fn says_close(&self) -> bool {
+        self.declared.close
+    }
+
+    /// Settle how the body is framed and whether the connection outlives it, and add the
+    /// headers that tell the peer.
+    pub(crate) fn settle(&mut self, body: BodyLength, request: Exchange) -> Settled {
         let switching = self.status == 101 || request.is_connect && self.status / 100 == 2;
         let bodiless = request.is_head || matches!(self.status, 204 | 304);
         let writer = match (self.declared.length, body) {
@@ -165,22 +189,31 @@ impl<'a> ResponseHead<'a> {
                 (_, false) => self.write(b"Connection", b"close"),
             }
         }
-        self.out.extend_from_slice(b"\r\n");
-        self.connection
-            .head_sent(writer, keep_alive, switching)
-            .inspect(|()| self.finished = true)
+        Settled {
+            writer,
+            keep_alive,
+            switching,
+        }
+    }
+
+    pub(crate) fn lines(&self) -> &[u8] {
+        &self.lines
     }
 
     fn note(&mut self, name: &[u8], value: &[u8]) -> Result<(), ResponseError> {
-        // The lengths tell nearly all headers apart from these three.
+        // The lengths tell nearly all headers apart from these.
         match name.len() {
             14 if name.eq_ignore_ascii_case(b"content-length") => {
                 let length = parse_length(value).map_err(|_| ResponseError::ContentLength)?;
-                if self.declared.length.replace(length).is_some() {
+                if self.declared.transfer_encoding || self.declared.length.is_some() {
                     return Err(ResponseError::ContentLength);
                 }
+                self.declared.length = Some(length);
             }
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
+                if self.declared.length.is_some() {
+                    return Err(ResponseError::ContentLength);
+                }
                 self.declared.transfer_encoding = true;
             }
             10 if name.eq_ignore_ascii_case(b"connection") => {
@@ -188,25 +221,25 @@ impl<'a> ResponseHead<'a> {
                 self.declared.close |=
                     members(value).any(|option| option.eq_ignore_ascii_case(b"close"));
             }
+            4 if name.eq_ignore_ascii_case(b"date") => self.declared.date = true,
             _ => {}
         }
         Ok(())
     }
 
     fn write(&mut self, name: &[u8], value: &[u8]) {
-        self.out.extend_from_slice(name);
-        self.out.extend_from_slice(b": ");
-        self.out.extend_from_slice(value);
-        self.out.extend_from_slice(b"\r\n");
+        self.lines.extend_from_slice(name);
+        self.lines.extend_from_slice(b": ");
+        self.lines.extend_from_slice(value);
+        self.lines.extend_from_slice(b"\r\n");
     }
 }
 
-impl Drop for ResponseHead<'_> {
-    fn drop(&mut self) {
-        if !self.finished {
-            self.out.truncate(self.start);
-        }
-    }
+/// What [`ResponseHead::settle`] decided.
+pub(crate) struct Settled {
+    pub(crate) writer: BodyWriter,
+    pub(crate) keep_alive: bool,
+    pub(crate) switching: bool,
 }
 
 /// The code of `"200 OK"`, if the whole is a status that may be sent as a final one.
@@ -223,3 +256,6 @@ fn parse_status(status: &str) -> Option<u16> {
 fn latin1(character: char) -> u8 {
     u32::from(character) as u8
 }
+
+/// A head that fits is written without growing.
+const TYPICAL_HEAD: usize = 256;

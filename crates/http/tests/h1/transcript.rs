@@ -2,7 +2,7 @@
 //!
 //! The bytes of the vectors are Latin-1: one character a byte.
 
-use http::{BodyLength, Connection, Event, Headers, Limits, RequestError, Version};
+use http::{BodyLength, Connection, Event, Headers, Limits, RequestError, ResponseHead, Version};
 
 /// The events of a connection, and the heads of its requests.
 #[derive(Debug, Default, PartialEq)]
@@ -96,10 +96,10 @@ fn drain(connection: &mut Connection, seen: &mut Transcript) -> bool {
 
 fn answer(connection: &mut Connection) -> bool {
     let mut out = Vec::new();
-    let head = connection
-        .start_response("404 Not Found", &mut out)
+    let mut head = ResponseHead::new("404 Not Found").unwrap();
+    connection
+        .send_head(&mut head, BodyLength::Known(0), &mut out)
         .unwrap();
-    head.finish(BodyLength::Known(0)).unwrap();
     connection.end_response(&mut out).unwrap();
     connection.start_next_cycle()
 }
