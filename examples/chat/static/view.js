@@ -1,6 +1,7 @@
 // Draws. Text from people gets into the page as text nodes only, never as HTML.
 
 const GROUP_SECONDS = 300;
+const TODAY = "Today";
 const NEAR_END = 80;
 const LINK = /(https?:\/\/[^\s<>"]*[^\s<>".,;:!?)\]}'])/;
 
@@ -60,7 +61,7 @@ export class Log {
     const when = new Date(message.time * 1000);
     const previous = this.#previous;
     const sameDay = previous && when.toDateString() === previous.when.toDateString();
-    if (!sameDay) yield make("p", { className: "note", textContent: day(when) });
+    if (!sameDay && (previous || day(when) !== TODAY)) yield make("p", { className: "note", textContent: day(when) });
     const grouped = sameDay && previous.name === message.name && when - previous.when < GROUP_SECONDS * 1000;
     this.#previous = { name: message.name, when };
 
@@ -104,7 +105,7 @@ export function showRooms(rooms, current, unread, choose) {
 
 export function showPeople(names, me) {
   element("people").replaceChildren(...names.map((name) => {
-    const label = make("span", { className: "label", textContent: name });
+    const label = make("span", { className: "label", textContent: name, title: name });
     if (name === me) label.append(make("i", { textContent: " (you)" }));
     return make("li", {}, avatar(name), label);
   }));
@@ -140,6 +141,6 @@ function clock(when) {
 }
 
 function day(when) {
-  if (when.toDateString() === new Date().toDateString()) return "Today";
+  if (when.toDateString() === new Date().toDateString()) return TODAY;
   return when.toLocaleDateString([], { weekday: "long", day: "numeric", month: "long" });
 }
