@@ -47,7 +47,7 @@ pub use crate::{
     clock::Clock,
     reactor::{Reactor, Statistics},
     ready::{Interest, Key, Readiness, Ready},
-    sys::{Events, Poller},
+    sys::{Events, Poller, check_open},
     timers::TimerKey,
     waker::Waker,
 };

@@ -66,3 +66,12 @@ fn a_waker_may_outlive_its_reactor() {
     let waker = Reactor::new().unwrap().waker();
     waker.wake();
 }
+
+#[test]
+fn what_waits_may_be_moved_between_threads() {
+    fn is_send_and_sync<T: Send + Sync>() {}
+    is_send_and_sync::<reactor::Poller>();
+    is_send_and_sync::<reactor::Events>();
+    is_send_and_sync::<reactor::Waker>();
+    is_send_and_sync::<Reactor>();
+}

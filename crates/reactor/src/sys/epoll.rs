@@ -13,7 +13,7 @@ use std::{
 
 use rustix::{
     event::{EventfdFlags, Timespec, epoll, eventfd},
-    io::{Errno, read, write},
+    io::{Errno, fcntl_getfd, read, write},
 };
 
 use crate::ready::{Interest, Readiness};
@@ -86,13 +86,19 @@ impl fmt::Debug for Poller {
     }
 }
 
+/// Whether a number is that of an open file; if not, EBADF.
+pub fn check_open(fd: RawFd) -> io::Result<()> {
+    fcntl_getfd(borrow(fd)?)?;
+    Ok(())
+}
+
 fn borrow<'fd>(fd: RawFd) -> io::Result<BorrowedFd<'fd>> {
     if fd < 0 {
         return Err(Errno::BADF.into());
     }
     // SAFETY: it is not -1, as a `BorrowedFd` must not be. It may be closed, or be another file than the caller
-    // thinks; it is only given to epoll_ctl, which reads nothing from it and owns nothing of it: the worst is an
-    // error, or a watch on the wrong file, which the table's tags and rebuilding deal with.
+    // thinks; it is only given to epoll_ctl and fcntl, which read nothing from it and own nothing of it: the worst is
+    // an error, or a watch on the wrong file, which the table's tags and rebuilding deal with.
     Ok(unsafe { BorrowedFd::borrow_raw(fd) })
 }
 
@@ -121,6 +127,12 @@ fn readiness(flags: epoll::EventFlags) -> Readiness {
 pub struct Events {
     list: Vec<epoll::Event>,
 }
+
+// SAFETY: what keeps the kernel's struct from being Send and Sync is a pointer that it may hold. Ours never do: the
+// kernel gives back what `add` and `modify` gave it, and that was a number.
+unsafe impl Send for Events {}
+// SAFETY: as above.
+unsafe impl Sync for Events {}
 
 impl Events {
     /// Room for as many things at a time; if more are ready the next wait finds the rest.

@@ -10,6 +10,7 @@
 //! - `Events`: what a wait found; `with_capacity`, `iter` as `(tag, readiness)`.
 //! - `WakeFd`: an fd that can be watched for reading, with `new`, `write` (from any thread and in a signal handler),
 //!   `drain`, `reinit` (in a forked child, a fresh one under the same number).
+//! - `check_open`: `EBADF` for a number that is no open file's.
 //!
 //! All backends pass the same tests.
 
@@ -18,7 +19,7 @@ mod epoll;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use epoll::WakeFd;
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub use epoll::{Events, Poller};
+pub use epoll::{Events, Poller, check_open};
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 compile_error!(
