@@ -1,6 +1,20 @@
 //! `verdigris._core`: the Rust that knows Python.
 
+mod error;
+mod gil;
+mod greenlet;
+mod hub;
+
 use pyo3::prelude::*;
 
 #[pymodule]
-mod _core {}
+mod _core {
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::error::register(module)?;
+        crate::greenlet::register(module)?;
+        crate::hub::register(module)
+    }
+}

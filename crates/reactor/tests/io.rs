@@ -103,7 +103,10 @@ fn more_than_fits_is_told_by_and_by() {
 fn bad_fds_and_keys_are_errors() {
     let mut reactor = Reactor::new().unwrap();
     for fd in [-1, i32::MAX] {
-        assert_eq!(reactor::check_open(fd).unwrap_err().raw_os_error(), Some(libc::EBADF));
+        assert_eq!(
+            reactor::check_open(fd).unwrap_err().raw_os_error(),
+            Some(libc::EBADF)
+        );
         let key = reactor.register(fd);
         let error = reactor.arm(key, Interest::READ).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::EBADF));

@@ -1,0 +1,110 @@
+//! Asks the headers of the interpreter we build for where the stack-bound fields of
+//! `PyThreadState` lie, and writes them as constants for `greenlet/thread_state.rs`.
+//!
+//! PyO3 keeps that struct opaque, and no public API swaps these fields. A C program compiled
+//! against the very headers answers with `offsetof`, so a field that CPython moves is followed,
+//! and one that it removes or renames is a build error here and not a crash there.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::{env, fs};
+
+/// The probe. Each line it prints becomes one `pub(super) const NAME: usize = N;`.
+const PROBE: &str = r#"
+#include <stddef.h>
+#include <stdio.h>
+#include <Python.h>
+#ifdef Py_GIL_DISABLED
+#error "verdigris does not support free-threaded CPython yet"
+#endif
+#if PY_VERSION_HEX < 0x030b0000 || PY_VERSION_HEX >= 0x030e0000
+#error "verdigris supports CPython 3.11, 3.12 and 3.13"
+#endif
+#define FIELD(name, field) printf(#name " %zu\n", offsetof(PyThreadState, field))
+#define SIZE(name, type) printf(#name " %zu\n", sizeof(type))
+int main(void) {
+    FIELD(EXC_INFO, exc_info);
+    FIELD(CONTEXT, context);
+    FIELD(CONTEXT_VER, context_ver);
+    FIELD(DATASTACK_CHUNK, datastack_chunk);
+    FIELD(DATASTACK_TOP, datastack_top);
+    FIELD(DATASTACK_LIMIT, datastack_limit);
+#if PY_VERSION_HEX < 0x030c0000
+    FIELD(RECURSION_REMAINING, recursion_remaining);
+    FIELD(RECURSION_LIMIT, recursion_limit);
+    FIELD(TRASH_NESTING, trash_delete_nesting);
+    printf("CFRAME_USE_TRACING %zu\n", offsetof(_PyCFrame, use_tracing));
+#else
+    FIELD(RECURSION_REMAINING, py_recursion_remaining);
+    FIELD(RECURSION_LIMIT, py_recursion_limit);
+    FIELD(C_RECURSION_REMAINING, c_recursion_remaining);
+#endif
+#if PY_VERSION_HEX < 0x030d0000
+    FIELD(FRAME, cframe);
+    SIZE(CFRAME_SIZE, _PyCFrame);
+#else
+    FIELD(FRAME, current_frame);
+#endif
+#if PY_VERSION_HEX >= 0x030c0000 && PY_VERSION_HEX < 0x030d0000
+    FIELD(TRASH_NESTING, trash.delete_nesting);
+#endif
+    SIZE(ERR_STACK_ITEM_SIZE, _PyErr_StackItem);
+    printf("CHUNK_DATA %zu\n", offsetof(_PyStackChunk, data));
+    return 0;
+}
+"#;
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    pyo3_build_config::use_pyo3_cfgs();
+    let python = pyo3_build_config::get();
+    let executable = python
+        .executable()
+        .expect("no Python interpreter to build for: set PYO3_PYTHON");
+    let include = include_dir(executable);
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    let source = out.join("thread_state_probe.c");
+    let program = out.join("thread_state_probe");
+    fs::write(&source, PROBE).expect("OUT_DIR is writable");
+
+    let compiler = env::var("CC").unwrap_or_else(|_| "cc".into());
+    let compiled = Command::new(&compiler)
+        .arg(format!("-I{include}"))
+        .args([source.as_os_str(), "-o".as_ref(), program.as_os_str()])
+        .output()
+        .unwrap_or_else(|e| panic!("cannot run the C compiler {compiler}: {e}"));
+    assert!(
+        compiled.status.success(),
+        "the fields of PyThreadState cannot be read from the headers in {include}:\n{}",
+        String::from_utf8_lossy(&compiled.stderr)
+    );
+    let answer = Command::new(&program)
+        .output()
+        .expect("the probe that was just built runs");
+    assert!(answer.status.success(), "the probe failed");
+    let constants: String = String::from_utf8(answer.stdout)
+        .expect("the probe prints ASCII")
+        .lines()
+        .map(|line| {
+            let (name, value) = line.split_once(' ').expect("NAME VALUE");
+            format!("pub(super) const {name}: usize = {value};\n")
+        })
+        .collect();
+    fs::write(out.join("thread_state_layout.rs"), constants).expect("OUT_DIR is writable");
+}
+
+fn include_dir(executable: &str) -> String {
+    let asked = Command::new(executable)
+        .args([
+            "-c",
+            "import sysconfig; print(sysconfig.get_path('include'))",
+        ])
+        .output()
+        .unwrap_or_else(|e| panic!("cannot run {executable}: {e}"));
+    let dir = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
+    assert!(
+        PathBuf::from(&dir).join("Python.h").exists(),
+        "{executable} has no headers ({dir}/Python.h): install its development package"
+    );
+    dir
+}

@@ -1,0 +1,91 @@
+//! The exceptions that Rust raises, with the bases that gevent gives them.
+
+use pyo3::create_exception;
+use pyo3::exceptions::{PyAssertionError, PyBaseException, PyException, PyOSError, PyRuntimeError};
+use pyo3::prelude::*;
+
+create_exception!(
+    greenlet,
+    GreenletExit,
+    PyBaseException,
+    "Ends a greenlet silently, and becomes its value."
+);
+create_exception!(
+    greenlet,
+    GreenletError,
+    PyException,
+    "A switch that cannot be made."
+);
+create_exception!(
+    verdigris.exceptions,
+    BlockingSwitchOutError,
+    PyAssertionError,
+    "A blocking function was called where nothing may block: in a callback that the hub runs."
+);
+create_exception!(
+    verdigris.exceptions,
+    InvalidSwitchError,
+    PyAssertionError,
+    "A greenlet was switched to in a way that would lose its place."
+);
+create_exception!(
+    verdigris.exceptions,
+    ConcurrentObjectUseError,
+    PyAssertionError,
+    "Two greenlets wait for the same object in a way that only one may."
+);
+create_exception!(
+    verdigris.exceptions,
+    InvalidThreadUseError,
+    PyRuntimeError,
+    "An object of one thread's hub was used from another thread."
+);
+create_exception!(
+    verdigris.exceptions,
+    HubDestroyed,
+    GreenletExit,
+    "Thrown into the greenlets of a hub that is being destroyed."
+);
+create_exception!(
+    verdigris.exceptions,
+    LoopExit,
+    PyException,
+    "Nothing in this thread can ever run again. Its arguments: a message, the hub, what is pending."
+);
+
+/// An operating system error as the OSError subclass that its number means.
+pub fn os_error(error: std::io::Error) -> PyErr {
+    match error.raw_os_error() {
+        Some(number) => PyOSError::new_err((
+            number,
+            std::io::Error::from_raw_os_error(number).to_string(),
+        )),
+        None => PyErr::from(error),
+    }
+}
+
+/// Adds the exceptions to `_core`.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    let error = py.get_type::<GreenletError>();
+    error.setattr("__name__", "error")?;
+    error.setattr("__qualname__", "error")?;
+    module.add("error", error)?;
+    module.add("GreenletExit", py.get_type::<GreenletExit>())?;
+    module.add(
+        "BlockingSwitchOutError",
+        py.get_type::<BlockingSwitchOutError>(),
+    )?;
+    module.add("InvalidSwitchError", py.get_type::<InvalidSwitchError>())?;
+    module.add(
+        "ConcurrentObjectUseError",
+        py.get_type::<ConcurrentObjectUseError>(),
+    )?;
+    module.add(
+        "InvalidThreadUseError",
+        py.get_type::<InvalidThreadUseError>(),
+    )?;
+    module.add("HubDestroyed", py.get_type::<HubDestroyed>())?;
+    module.add("LoopExit", py.get_type::<LoopExit>())?;
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! Ownership under the GIL: a cell that only attached threads enter, and a reference that is
+//! dropped at once.
+
+#![expect(
+    unsafe_code,
+    reason = "the Sync promise of GilCell; reference counts of Ref"
+)]
+
+use std::cell::{Ref as CellRef, RefCell, RefMut};
+use std::ptr::NonNull;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+/// Interior mutability for frozen classes: a `RefCell` that asks for the GIL token.
+///
+/// Never keep a borrow across a switch or a call that may run Python; dropping a reference may
+/// run a finalizer, so take values out and drop them after the borrow. A breach is a panic, not
+/// a data race.
+#[derive(Default)]
+pub struct GilCell<T>(RefCell<T>);
+
+// SAFETY: every access takes a `Python` token, which only the one thread that holds the GIL has,
+// and the borrow cannot outlive that token. Free-threaded builds are refused at build time.
+unsafe impl<T: Send> Sync for GilCell<T> {}
+
+impl<T> GilCell<T> {
+    pub const fn new(value: T) -> Self {
+        Self(RefCell::new(value))
+    }
+
+    /// A look without a token, for the garbage collector's traversal, which holds the GIL but
+    /// may not use it.
+    pub fn inspect<R>(&self, look: impl FnOnce(&T) -> R) -> R {
+        look(&self.0.borrow())
+    }
+
+    #[inline]
+    pub fn borrow<'a>(&'a self, _py: Python<'a>) -> CellRef<'a, T> {
+        self.0.borrow()
+    }
+
+    #[inline]
+    pub fn borrow_mut<'a>(&'a self, _py: Python<'a>) -> RefMut<'a, T> {
+        self.0.borrow_mut()
+    }
+}
+
+/// An owned reference whose drop decrements at once.
+///
+/// `Py<T>` defers the decrement when PyO3 did not count this thread as attached, which is so in
+/// slots and methods that CPython calls directly. A greenlet that nobody refers to must die
+/// *now*, so what greenlets and wait queues hold is a `Ref`.
+pub struct Ref(NonNull<ffi::PyObject>);
+
+// SAFETY: as for `Py<T>`: the pointer may travel, it is only used by a thread that holds the GIL.
+unsafe impl Send for Ref {}
+// SAFETY: as above.
+unsafe impl Sync for Ref {}
+
+impl Ref {
+    /// Takes over one reference; None for null.
+    ///
+    /// # Safety
+    /// `object` is null or carries a reference that the caller gives up.
+    pub unsafe fn from_owned(object: *mut ffi::PyObject) -> Option<Self> {
+        NonNull::new(object).map(Self)
+    }
+
+    /// A new reference to an object that is borrowed from someone; None for null.
+    ///
+    /// # Safety
+    /// `object` is null or a live object, and the GIL is held.
+    pub unsafe fn from_borrowed(object: *mut ffi::PyObject) -> Option<Self> {
+        // SAFETY: by contract it is null or alive.
+        unsafe { ffi::Py_XINCREF(object) };
+        NonNull::new(object).map(Self)
+    }
+
+    #[inline]
+    pub fn as_ptr(&self) -> *mut ffi::PyObject {
+        self.0.as_ptr()
+    }
+
+    /// Gives the reference to the caller.
+    pub fn into_ptr(self) -> *mut ffi::PyObject {
+        let pointer = self.0.as_ptr();
+        std::mem::forget(self);
+        pointer
+    }
+
+    #[inline]
+    pub fn bind<'a, 'py>(&'a self, py: Python<'py>) -> &'a Bound<'py, PyAny> {
+        // SAFETY: Ref and Bound<PyAny> are both one non-null owned pointer (Bound's token has no
+        // size), and the borrow keeps the reference alive.
+        let _ = py;
+        unsafe { &*(std::ptr::from_ref(self).cast::<Bound<'py, PyAny>>()) }
+    }
+
+    /// The same reference in PyO3's type, to be looked at.
+    pub fn as_py(&self) -> &Py<PyAny> {
+        // SAFETY: Ref and Py<PyAny> are both one non-null owned pointer.
+        unsafe { &*std::ptr::from_ref(self).cast::<Py<PyAny>>() }
+    }
+
+    pub fn clone_ref(&self, _py: Python<'_>) -> Self {
+        // SAFETY: self keeps the object alive; the token says that the GIL is held.
+        unsafe { ffi::Py_INCREF(self.0.as_ptr()) };
+        Self(self.0)
+    }
+}
+
+impl<T> From<Bound<'_, T>> for Ref {
+    fn from(object: Bound<'_, T>) -> Self {
+        let pointer = object.into_ptr();
+        // SAFETY: into_ptr gives one reference to a live, so non-null, object.
+        Self(unsafe { NonNull::new_unchecked(pointer) })
+    }
+}
+
+impl<T> From<Py<T>> for Ref {
+    fn from(object: Py<T>) -> Self {
+        let pointer = object.into_ptr();
+        // SAFETY: as above.
+        Self(unsafe { NonNull::new_unchecked(pointer) })
+    }
+}
+
+impl Drop for Ref {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: we own one reference; Refs are only dropped by threads that hold the GIL,
+        // because all that own them (greenlets, queues, loops) are Python objects.
+        unsafe { ffi::Py_DECREF(self.0.as_ptr()) };
+    }
+}
+
+/// A place for an object that may be empty, read as a borrowed pointer and changed through `&`.
+#[derive(Default)]
+pub struct Slot(std::cell::Cell<Option<Ref>>);
+
+impl Slot {
+    pub const fn empty() -> Self {
+        Self(std::cell::Cell::new(None))
+    }
+
+    pub fn new(object: Ref) -> Self {
+        Self(std::cell::Cell::new(Some(object)))
+    }
+
+    /// The object, borrowed from this slot; null when empty.
+    #[inline]
+    pub fn as_ptr(&self) -> *mut ffi::PyObject {
+        // SAFETY: nobody else touches the cell meanwhile: Slot is not Sync, and only a pointer
+        // leaves this function.
+        match unsafe { &*self.0.as_ptr() } {
+            Some(object) => object.as_ptr(),
+            None => std::ptr::null_mut(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.as_ptr().is_null()
+    }
+
+    /// A new reference to the object.
+    pub fn get<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        // SAFETY: what the slot holds is alive, and the token says that the GIL is held.
+        unsafe { Bound::from_borrowed_ptr_or_opt(py, self.as_ptr()) }
+    }
+
+    /// Puts `object` in and gives the old one back, to be dropped when the caller is consistent.
+    #[must_use = "dropping the old object may run Python: decide where"]
+    pub fn replace(&self, object: Option<Ref>) -> Option<Ref> {
+        self.0.replace(object)
+    }
+
+    pub fn take(&self) -> Option<Ref> {
+        self.0.take()
+    }
+}

@@ -1,0 +1,120 @@
+//! What a greenlet runs first and last on its stack.
+
+#![expect(unsafe_code, reason = "the bottom frame of a stack")]
+
+use std::ptr;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::object::{PyGreenlet, Status, inner};
+use super::switch::{self, Carried, Payload};
+use super::task;
+use super::thread::Thread;
+use super::thread_state::{clear_handled_exception, replace_current_context};
+use crate::gil::Ref;
+
+/// The entry point that `switch::launch` gives to a new stack.
+///
+/// # Safety
+/// Reached only by the first switch to a launched greenlet.
+pub unsafe extern "C" fn enter(_word: usize) -> ! {
+    // SAFETY: whoever switched here holds the GIL and has set the thread's current greenlet.
+    unsafe {
+        let py = Python::assume_attached();
+        let thread = Thread::current(py).expect("the thread that switches is known");
+        let me = thread.current.get();
+        let result = run(py, thread, me);
+        finish(py, thread, me, result)
+    }
+}
+
+/// Lands for the first time and runs the greenlet's function. Null: an exception is set.
+///
+/// # Safety
+/// As for `enter`.
+#[inline(never)]
+unsafe fn run(py: Python<'_>, thread: &Thread, me: *mut PyGreenlet) -> Carried {
+    // SAFETY: `launch` has left owned references in start_args, and `transfer` an owned value.
+    unsafe {
+        let (args, kwargs) = thread
+            .start_args
+            .replace((ptr::null_mut(), ptr::null_mut()));
+        let value = switch::landed(thread);
+        let result = if value.is_null() {
+            ptr::null_mut()
+        } else {
+            ffi::Py_DECREF(value);
+            match &inner(me).task {
+                Some(_) => task::run(py, me),
+                None => match inner(me).run.take() {
+                    Some(run) => ffi::PyObject_Call(run.as_ptr(), args, kwargs),
+                    None => ptr::null_mut(),
+                },
+            }
+        };
+        ffi::Py_XDECREF(args);
+        ffi::Py_XDECREF(kwargs);
+        result
+    }
+}
+
+/// Ends the greenlet and hands its result, or the exception that ended it, to its parent.
+///
+/// # Safety
+/// `me` is the running greenlet and nothing of its own is left on this stack.
+unsafe fn finish(py: Python<'_>, thread: &Thread, me: *mut PyGreenlet, result: Carried) -> ! {
+    let (target, value) = {
+        // SAFETY: `me` is kept alive by Thread. Everything that may run Python (and so switch
+        // away and back) is done before the greenlet is declared dead.
+        unsafe {
+            let payload = match Ref::from_owned(result) {
+                Some(value) => Payload::Value(value.bind(py).clone()),
+                None => Payload::Error(PyErr::fetch(py)).absorb_exit(py),
+            };
+            clear_handled_exception(thread.tstate);
+            ffi::Py_XDECREF(replace_current_context(thread.tstate, ptr::null_mut()));
+            drop(inner(me).run.take());
+            hand_to_parent(py, thread, me, payload)
+        }
+    };
+    // SAFETY: as above; `target` is active or launched, and alive as a parent (or as the hub) of
+    // something that is referred to: our own Inner, which outlives the switch.
+    unsafe {
+        inner(me).status.set(Status::Dead);
+        switch::depart(thread, target, value)
+    }
+}
+
+/// Finds the parent that takes the result. One that cannot be started passes its error on.
+///
+/// # Safety
+/// `me` is the running greenlet.
+unsafe fn hand_to_parent(
+    py: Python<'_>,
+    thread: &Thread,
+    me: *mut PyGreenlet,
+    payload: Payload<'_>,
+) -> (*mut PyGreenlet, Carried) {
+    let mut payload = payload;
+    // SAFETY: `me` is alive; so are parents.
+    let mut at = unsafe { inner(me) }.parent.get(py);
+    while let Some(parent) = at {
+        let next = super::object::of(&parent).parent.get(py);
+        match switch::resolve(thread, parent, payload) {
+            Ok((target, value)) => return (target.as_ptr().cast(), value),
+            Err(error) => payload = Payload::Error(error),
+        }
+        at = next;
+    }
+    // Only a main greenlet has no parent, and it never finishes while its thread runs.
+    let main = thread.main.as_ptr().cast();
+    let value = match payload {
+        Payload::Error(error) => {
+            error.restore(py);
+            ptr::null_mut()
+        }
+        _ => py.None().into_ptr(),
+    };
+    (main, value)
+}

@@ -1,0 +1,38 @@
+//! Raw greenlets: what greenlet 3.5 calls `greenlet.greenlet`, on stacks of their own.
+//!
+//! `object` is the type, `switch` the one door that every switch goes through, `entry` what a
+//! greenlet runs first and last, `thread_state` the part of CPython's thread state that moves
+//! with a stack, `thread` what is kept for each thread, `trace` the tracer, `task` what gevent's
+//! `Greenlet` adds.
+
+mod entry;
+mod method;
+pub mod object;
+pub mod switch;
+pub mod task;
+pub mod thread;
+mod thread_state;
+pub mod trace;
+
+use pyo3::prelude::*;
+
+pub use object::GreenletRef;
+pub use thread::Thread;
+
+/// Adds the names of this module to `_core`.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    thread_state::check_layout(py)?;
+    module.add("greenlet", object::base_type(py)?)?;
+    module.add("Greenlet", task::task_type(py)?)?;
+    module.add_function(wrap_pyfunction!(getcurrent, module)?)?;
+    module.add_function(wrap_pyfunction!(trace::settrace, module)?)?;
+    module.add_function(wrap_pyfunction!(trace::gettrace, module)?)?;
+    Ok(())
+}
+
+/// The greenlet that is running; in a thread that never switched, its main greenlet.
+#[pyfunction]
+fn getcurrent(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(Thread::current(py)?.current_ref().bind(py).clone())
+}

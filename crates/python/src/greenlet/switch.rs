@@ -1,0 +1,449 @@
+//! The one door: every switch between greenlets goes through [`transfer`] (or, for the last one
+//! of a greenlet's life, [`depart`]).
+//!
+//! What is carried across is one word in [`Thread::value`]: an owned object, or null when the
+//! exception set in the thread state is to be raised on the other side. Between saving one
+//! greenlet's state and loading the other's nothing may run: no decref, no allocation, no
+//! Python. The reference that kept the origin alive while it ran is dropped on landing.
+
+#![expect(unsafe_code, reason = "the switch itself")]
+
+use std::ptr;
+
+use coro::Context;
+use pyo3::exceptions::{PyMemoryError, PyTypeError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple, PyType};
+
+use super::entry;
+use super::method::Args;
+use super::object::{PyGreenlet, Status, inner, of, owner};
+use super::thread::{Thread, share};
+use super::trace;
+use crate::error::{GreenletError, GreenletExit};
+use crate::gil::Ref;
+
+/// What a switch brings: an object, or the exception that is set in the thread state.
+pub type Carried = *mut ffi::PyObject;
+
+/// Suspends the running greenlet and goes on in `target`. Returns when somebody switches back.
+///
+/// # Safety
+/// The GIL is held; `thread` is the current one; `target` is an active greenlet of it, or one
+/// that `launch` has prepared; `value` is owned, or null with an exception set.
+#[inline(always)]
+pub unsafe fn transfer(thread: &Thread, target: *mut PyGreenlet, value: Carried) -> Carried {
+    // SAFETY: both greenlets are alive: `current` by the reference that Thread has, `target` by
+    // the caller's, and from here on by the one that is taken for Thread.
+    unsafe {
+        let origin = thread.current.get();
+        if ptr::eq(origin, target) {
+            return landed_at_home(thread, target, value);
+        }
+        let (from, to) = (inner(origin), inner(target));
+        ffi::Py_INCREF(target.cast());
+        thread.current.set(target);
+        thread.origin.set(origin);
+        thread.value.set(value);
+        (*from.state.get()).save(thread.tstate);
+        (*to.state.get()).load(thread.tstate);
+        Context::switch(from.context.get(), to.context.get(), 0);
+        landed(thread)
+    }
+}
+
+/// Leaves the running greenlet, which has finished, for good.
+///
+/// # Safety
+/// As for `transfer`; and nothing on this stack needs to be dropped any more.
+pub unsafe fn depart(thread: &Thread, target: *mut PyGreenlet, value: Carried) -> ! {
+    // SAFETY: as in `transfer`. The stack stays in the origin, which `landed` takes it from.
+    unsafe {
+        let origin = thread.current.get();
+        let (from, to) = (inner(origin), inner(target));
+        ffi::Py_INCREF(target.cast());
+        thread.current.set(target);
+        thread.origin.set(origin);
+        thread.value.set(value);
+        (*to.state.get()).load(thread.tstate);
+        Context::switch(from.context.get(), to.context.get(), 0);
+    }
+    unreachable!("a dead greenlet was switched to");
+}
+
+/// The first thing on the other side: takes what was carried and lets go of the origin.
+///
+/// # Safety
+/// Called once after each switch, in the greenlet that was switched to.
+#[inline(always)]
+pub unsafe fn landed(thread: &Thread) -> Carried {
+    // SAFETY: `transfer` or `depart` has set both; the origin's reference is ours now.
+    unsafe {
+        let origin = thread.origin.get();
+        let value = thread.value.get();
+        if thread.attention.get() || inner(origin).status.get() == Status::Dead {
+            return landed_slowly(thread, origin, value);
+        }
+        let_go(origin, value);
+        value
+    }
+}
+
+/// # Safety
+/// As for `landed`.
+#[cold]
+#[inline(never)]
+unsafe fn landed_slowly(thread: &Thread, origin: *mut PyGreenlet, value: Carried) -> Carried {
+    // SAFETY: the origin is kept alive by the reference that is ours.
+    unsafe {
+        let from = inner(origin);
+        if from.status.get() == Status::Dead
+            && let Some(stack) = from.stack.take()
+        {
+            // Nothing runs on it any more: the origin's last act was the switch to here.
+            thread.pool.borrow_mut().give(stack);
+        }
+        let value = match thread.attention.get() {
+            true => attend(thread, origin, value),
+            false => value,
+        };
+        let_go(origin, value);
+        value
+    }
+}
+
+/// Drops the origin, which may run Python, without losing an exception that is carried.
+///
+/// # Safety
+/// The origin's reference is given up; `value` is null only if an exception is set.
+#[inline(always)]
+unsafe fn let_go(origin: *mut PyGreenlet, value: Carried) {
+    // SAFETY: by contract.
+    unsafe {
+        if value.is_null() && ffi::Py_REFCNT(origin.cast()) == 1 {
+            let saved = PyErr::take(Python::assume_attached());
+            ffi::Py_DECREF(origin.cast());
+            if let Some(error) = saved {
+                error.restore(Python::assume_attached());
+            }
+            return;
+        }
+        ffi::Py_DECREF(origin.cast());
+    }
+}
+
+/// Does what is due at a landing besides going on: the tracer, and greenlets to be reaped.
+///
+/// # Safety
+/// As for `landed`.
+unsafe fn attend(thread: &Thread, origin: *mut PyGreenlet, value: Carried) -> Carried {
+    // SAFETY: the GIL is held; the origin is alive.
+    unsafe {
+        let py = Python::assume_attached();
+        let error = value.is_null().then(|| PyErr::take(py)).flatten();
+        let event = if value.is_null() { "throw" } else { "switch" };
+        thread.reap();
+        let outcome = trace::call(py, thread, event, origin, thread.current.get());
+        match (outcome, error) {
+            (Ok(()), None) => value,
+            (Ok(()), Some(error)) => {
+                error.restore(py);
+                ptr::null_mut()
+            }
+            (Err(tracer), _) => {
+                ffi::Py_XDECREF(value);
+                tracer.restore(py);
+                ptr::null_mut()
+            }
+        }
+    }
+}
+
+/// A switch to the running greenlet itself: nothing to do but to tell the tracer.
+///
+/// # Safety
+/// As for `transfer`.
+#[cold]
+unsafe fn landed_at_home(thread: &Thread, here: *mut PyGreenlet, value: Carried) -> Carried {
+    if !thread.attention.get() {
+        return value;
+    }
+    // SAFETY: by contract.
+    unsafe { attend(thread, here, value) }
+}
+
+/// Gives a new greenlet its stack and makes it ready to be transferred to.
+///
+/// Fails with the greenlet still new: no `run`, or no memory.
+pub fn launch(
+    thread: &Thread,
+    target: &Bound<'_, PyAny>,
+    args: Bound<'_, PyTuple>,
+    kwargs: Option<Bound<'_, PyDict>>,
+) -> PyResult<()> {
+    let me = of(target);
+    if me.task.is_none() {
+        let run = target.getattr("run")?;
+        // Looking it up may have run Python, which may have started or killed this greenlet.
+        if me.status.get() != Status::New {
+            return Err(GreenletError::new_err(
+                "the greenlet was started while its run was looked up",
+            ));
+        }
+        drop(me.run.replace(Some(run.into())));
+    }
+    let stack = thread.pool.borrow_mut().take().map_err(|error| {
+        PyMemoryError::new_err(format!("no memory for the stack of a greenlet: {error}"))
+    })?;
+    // SAFETY: the stack is unused, and kept in the greenlet until its last switch; the state lies
+    // in the boxed Inner, which does not move.
+    unsafe {
+        (*me.state.get()).begin(&stack);
+        *me.context.get() = Context::new(&stack, entry::enter);
+    }
+    me.stack.set(Some(stack));
+    me.thread.set(Some(share(thread)));
+    me.status.set(Status::Active);
+    let kwargs = kwargs.map_or(ptr::null_mut(), Bound::into_ptr);
+    thread.start_args.set((args.into_ptr(), kwargs));
+    Ok(())
+}
+
+/// What `switch` or `throw` was given.
+pub enum Payload<'py> {
+    Args(Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>),
+    Value(Bound<'py, PyAny>),
+    Error(PyErr),
+}
+
+impl<'py> Payload<'py> {
+    /// What the switch() that is waiting returns, by greenlet's rules.
+    fn into_value(self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self {
+            Payload::Value(value) => Ok(value),
+            Payload::Error(error) => Err(error),
+            Payload::Args(args, Some(kwargs)) if args.is_empty() => Ok(kwargs.into_any()),
+            Payload::Args(args, Some(kwargs)) => {
+                Ok(PyTuple::new(py, [args.into_any(), kwargs.into_any()])?.into_any())
+            }
+            Payload::Args(args, None) if args.len() == 1 => args.get_item(0),
+            Payload::Args(args, None) => Ok(args.into_any()),
+        }
+    }
+
+    fn into_args(
+        self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>)> {
+        match self {
+            Payload::Args(args, kwargs) => Ok((args, kwargs)),
+            other => Ok((PyTuple::new(py, [other.into_value(py)?])?, None)),
+        }
+    }
+
+    /// A GreenletExit that nobody catches is a value: it is how a greenlet ends when killed.
+    pub fn absorb_exit(self, py: Python<'py>) -> Self {
+        match self {
+            Payload::Error(error) if error.is_instance_of::<GreenletExit>(py) => {
+                Payload::Value(error.into_value(py).into_bound(py).into_any())
+            }
+            other => other,
+        }
+    }
+}
+
+/// Brings `payload` to `target`, or to the first of its parents that is not dead.
+pub fn deliver<'py>(
+    target: &Bound<'py, PyAny>,
+    payload: Payload<'py>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = target.py();
+    let thread = Thread::current(py)?;
+    check_thread(target, thread)?;
+    let (at, value) = resolve(thread, target.clone(), payload)?;
+    // SAFETY: `resolve` gives an active greenlet of this thread, or one just launched; the value
+    // is owned, or null with the exception set.
+    unsafe {
+        let value = transfer(thread, at.as_ptr().cast(), value);
+        Bound::from_owned_ptr_or_err(py, value)
+    }
+}
+
+/// Finds who takes `payload`: walks from `target` up over the dead, launches what is new.
+///
+/// A failure to launch is raised in that greenlet's parent by the one who calls from a finishing
+/// greenlet, and in the caller by `deliver`.
+pub fn resolve<'py>(
+    thread: &Thread,
+    target: Bound<'py, PyAny>,
+    payload: Payload<'py>,
+) -> PyResult<(Bound<'py, PyAny>, Carried)> {
+    let py = target.py();
+    let (mut at, mut payload) = (target, payload);
+    loop {
+        let me = of(&at);
+        match me.status.get() {
+            Status::Active => {
+                let value = match payload.into_value(py) {
+                    Ok(value) => value.into_ptr(),
+                    Err(error) => {
+                        error.restore(py);
+                        ptr::null_mut()
+                    }
+                };
+                return Ok((at, value));
+            }
+            Status::New if !matches!(payload, Payload::Error(_)) => {
+                let (args, kwargs) = payload.into_args(py)?;
+                launch(thread, &at, args, kwargs)?;
+                return Ok((at, py.None().into_ptr()));
+            }
+            Status::New => {
+                // Thrown in before it started: it dies without having run.
+                me.status.set(Status::Dead);
+                me.thread.set(Some(share(thread)));
+                drop(me.run.take());
+            }
+            Status::Dead => {}
+        }
+        payload = payload.absorb_exit(py);
+        at = me.parent.get(py).ok_or_else(|| {
+            GreenletError::new_err("cannot switch to a greenlet whose thread has ended")
+        })?;
+    }
+}
+
+fn check_thread(target: &Bound<'_, PyAny>, current: &Thread) -> PyResult<()> {
+    match owner(target) {
+        Some(thread) if ptr::eq(thread, current) => Ok(()),
+        Some(thread) if thread.alive.get() => Err(GreenletError::new_err(format!(
+            "cannot switch to a different thread: {} belongs to another one",
+            target.repr()?
+        ))),
+        _ => Err(GreenletError::new_err(
+            "cannot switch to a different thread (which happens to have exited)",
+        )),
+    }
+}
+
+/// `greenlet.switch`: the common case (an active greenlet of this thread, at most one argument)
+/// straight from the C arguments, since this is what programs do millions of times.
+pub unsafe extern "C" fn switch_fast(
+    slf: *mut ffi::PyObject,
+    values: *const *mut ffi::PyObject,
+    nargs: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: CPython's fastcall convention: `slf` is a greenlet, `values` holds `nargs` objects.
+    unsafe {
+        let me = inner(slf.cast());
+        if names.is_null()
+            && nargs <= 1
+            && me.is_active()
+            && let Some(thread) = me.thread()
+            && thread.tstate == ffi::PyThreadState_Get()
+        {
+            let value = if nargs == 1 {
+                ffi::Py_NewRef(*values)
+            } else {
+                ffi::PyTuple_New(0)
+            };
+            return transfer(thread, slf.cast(), value);
+        }
+        super::method::call(switch_method, slf, values, nargs, names)
+    }
+}
+
+fn switch_method<'py>(slf: &Bound<'py, PyAny>, args: Args<'py>) -> PyResult<Bound<'py, PyAny>> {
+    deliver(slf, Payload::Args(args.tuple_from(0)?, args.dict()?))
+}
+
+/// `greenlet.throw([type, [value, [traceback]]])`.
+pub fn throw_method<'py>(slf: &Bound<'py, PyAny>, args: Args<'py>) -> PyResult<Bound<'py, PyAny>> {
+    let [kind, value, traceback] = args.bind("throw", ["type", "value", "traceback"])?;
+    let error = exception(slf.py(), kind, value, traceback)?;
+    deliver(slf, Payload::Error(error))
+}
+
+/// The exception that `throw`'s three arguments mean.
+pub fn exception<'py>(
+    py: Python<'py>,
+    kind: Option<Bound<'py, PyAny>>,
+    value: Option<Bound<'py, PyAny>>,
+    traceback: Option<Bound<'py, PyAny>>,
+) -> PyResult<PyErr> {
+    let value = value.filter(|value| !value.is_none());
+    let traceback = traceback.filter(|traceback| !traceback.is_none());
+    let kind = kind.unwrap_or_else(|| py.get_type::<GreenletExit>().into_any());
+    let traceback = match traceback {
+        None => None,
+        Some(traceback) => Some(traceback.cast_into().map_err(|_| {
+            PyTypeError::new_err("throw() third argument must be a traceback object")
+        })?),
+    };
+    let base = py.get_type::<pyo3::exceptions::PyBaseException>();
+    let error = if kind.is_instance(&base)? {
+        if value.is_some() {
+            return Err(PyTypeError::new_err(
+                "instance exception may not have a separate value",
+            ));
+        }
+        PyErr::from_value(kind)
+    } else if let Ok(class) = kind.cast::<PyType>()
+        && class.is_subclass(&base)?
+    {
+        match value {
+            Some(value) if value.is_instance(class)? => PyErr::from_value(value),
+            Some(value) => match value.cast::<PyTuple>() {
+                Ok(args) => PyErr::from_value(class.call1(args)?),
+                Err(_) => PyErr::from_value(class.call1((value,))?),
+            },
+            None => PyErr::from_value(class.call0()?),
+        }
+    } else {
+        return Err(PyTypeError::new_err(format!(
+            "exceptions must be classes, or instances, not {}",
+            kind.get_type().name()?
+        )));
+    };
+    if traceback.is_some() {
+        error.set_traceback(py, traceback);
+    }
+    Ok(error)
+}
+
+/// Unwinds a suspended greenlet of this thread that nobody refers to, and comes back.
+pub fn kill(py: Python<'_>, thread: &Thread, greenlet: *mut PyGreenlet) {
+    // SAFETY: tp_dealloc gave the greenlet a reference for the time of this call.
+    let Some(target) = (unsafe { Ref::from_borrowed(greenlet.cast()) }) else {
+        return;
+    };
+    let pending = PyErr::take(py);
+    let target = target.bind(py);
+    drop(of(target).parent.replace(Some(thread.current_ref())));
+    let exit = PyErr::new::<GreenletExit, _>(());
+    if let Err(error) = deliver(target, Payload::Error(exit)) {
+        error.write_unraisable(py, Some(target));
+    }
+    if let Some(error) = pending {
+        error.restore(py);
+    }
+}
+
+/// Goes on in `target`, or starts it: what the hub, and greenlets that hand over, do.
+#[inline]
+pub fn resume<'py>(py: Python<'py>, target: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let me = of(target);
+    if let Some(thread) = me.thread()
+        && thread.is_current()
+        && me.is_active()
+    {
+        // SAFETY: just checked; the GIL is held, and None is owned.
+        return unsafe {
+            let value = transfer(thread, target.as_ptr().cast(), py.None().into_ptr());
+            Bound::from_owned_ptr_or_err(py, value)
+        };
+    }
+    deliver(target, Payload::Args(PyTuple::empty(py), None))
+}

@@ -1,0 +1,187 @@
+//! What greenlets know of the thread they run in. One [`Thread`] for each `PyThreadState`.
+
+#![expect(unsafe_code, reason = "pointers that live as long as the thread state")]
+
+use std::cell::{Cell, RefCell};
+use std::ffi::CStr;
+use std::ptr;
+use std::rc::Rc;
+
+use coro::Pool;
+use pyo3::exceptions::PyMemoryError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::object::{self, PyGreenlet};
+use crate::gil::{Ref, Slot};
+use crate::hub::HubLink;
+
+const CAPSULE_NAME: &CStr = c"verdigris.thread";
+
+/// The switching state of one thread.
+///
+/// The pointers `current` and `origin` own a reference each; `main` is kept alive by a slot.
+/// `value` is what a switch carries: an owned reference, or null when the exception that is set
+/// in the thread state is to be raised on the other side.
+pub struct Thread {
+    pub tstate: *mut ffi::PyThreadState,
+    pub current: Cell<*mut PyGreenlet>,
+    pub origin: Cell<*mut PyGreenlet>,
+    pub value: Cell<*mut ffi::PyObject>,
+    pub start_args: Cell<(*mut ffi::PyObject, *mut ffi::PyObject)>,
+    pub tracer: Slot,
+    /// There is something to do at each landing besides going on: a tracer to call, or greenlets
+    /// to reap.
+    pub attention: Cell<bool>,
+    pub main: Slot,
+    pub pool: RefCell<Pool>,
+    /// Greenlets that another thread dropped: only this one can unwind them.
+    abandoned: RefCell<Vec<Ref>>,
+    pub alive: Cell<bool>,
+    pub hub: RefCell<Option<HubLink>>,
+}
+
+thread_local! {
+    // A raw pointer, so that reading it is one load; the capsule owns what it points to.
+    static THREAD: Cell<*const Thread> = const { Cell::new(ptr::null()) };
+}
+
+impl Thread {
+    /// The current thread's.
+    #[inline]
+    pub fn current(py: Python<'_>) -> PyResult<&Thread> {
+        let known = THREAD.get();
+        // SAFETY: the GIL is held, so there is a current thread state; a known Thread lives until
+        // its capsule, which is in that thread state's dict, is destroyed.
+        unsafe {
+            // One OS thread can have several thread states, one after the other.
+            if !known.is_null() && (*known).tstate == ffi::PyThreadState_Get() {
+                return Ok(&*known);
+            }
+        }
+        Self::enter(py)
+    }
+
+    /// Whether this is the running thread.
+    #[inline]
+    pub fn is_current(&self) -> bool {
+        ptr::eq(self, THREAD.get())
+    }
+
+    pub fn current_ref(&self) -> Ref {
+        // SAFETY: `current` owns a reference while the thread lives.
+        unsafe { Ref::from_borrowed(self.current.get().cast()) }.expect("a greenlet always runs")
+    }
+
+    #[cold]
+    fn enter(py: Python<'_>) -> PyResult<&Thread> {
+        // SAFETY: the GIL is held. The dict is borrowed from the thread state; the capsule takes
+        // over one count of the Rc, which its destructor gives back.
+        unsafe {
+            let tstate = ffi::PyThreadState_Get();
+            let dict = ffi::PyThreadState_GetDict();
+            if dict.is_null() {
+                return Err(PyMemoryError::new_err("the thread state has no dict"));
+            }
+            let known = ffi::PyDict_GetItemString(dict, CAPSULE_NAME.as_ptr());
+            if !known.is_null() {
+                let thread = ffi::PyCapsule_GetPointer(known, CAPSULE_NAME.as_ptr());
+                THREAD.set(thread.cast());
+                return Ok(&*thread.cast());
+            }
+            let pool = Pool::new(object::stack_config()).map_err(|error| {
+                PyMemoryError::new_err(format!("no stacks for greenlets: {error}"))
+            })?;
+            let thread = Rc::new(Thread {
+                tstate,
+                current: Cell::new(ptr::null_mut()),
+                origin: Cell::new(ptr::null_mut()),
+                value: Cell::new(ptr::null_mut()),
+                start_args: Cell::new((ptr::null_mut(), ptr::null_mut())),
+                tracer: Slot::empty(),
+                attention: Cell::new(false),
+                main: Slot::empty(),
+                pool: RefCell::new(pool),
+                abandoned: RefCell::new(Vec::new()),
+                alive: Cell::new(true),
+                hub: RefCell::new(None),
+            });
+            let main = object::new_main(py, &thread)?;
+            thread.current.set(main.clone_ref(py).into_ptr().cast());
+            drop(thread.main.replace(Some(main)));
+            let pointer = Rc::into_raw(thread);
+            let capsule = Bound::from_owned_ptr_or_err(
+                py,
+                ffi::PyCapsule_New(
+                    pointer.cast_mut().cast(),
+                    CAPSULE_NAME.as_ptr(),
+                    Some(leave),
+                ),
+            )?;
+            if ffi::PyDict_SetItemString(dict, CAPSULE_NAME.as_ptr(), capsule.as_ptr()) < 0 {
+                return Err(PyErr::fetch(py));
+            }
+            THREAD.set(pointer);
+            Ok(&*pointer)
+        }
+    }
+
+    /// Leaves a greenlet of this thread, dropped in another one, to be unwound here.
+    pub fn abandon(&self, greenlet: Ref) {
+        self.abandoned.borrow_mut().push(greenlet);
+        self.attention.set(true);
+    }
+
+    /// Kills what other threads left for this one.
+    pub fn reap(&self) {
+        let greenlets = self.abandoned.take();
+        if !greenlets.is_empty() {
+            self.update_attention();
+            // Dropping the last references here, in their own thread, unwinds them.
+            drop(greenlets);
+        }
+    }
+
+    pub fn update_attention(&self) {
+        self.attention
+            .set(!self.tracer.is_empty() || !self.abandoned.borrow().is_empty());
+    }
+}
+
+/// Runs when the thread state is cleared: the thread has ended, or the interpreter has.
+unsafe extern "C" fn leave(capsule: *mut ffi::PyObject) {
+    // SAFETY: the capsule is ours and holds one count of the Rc, given back here. CPython calls
+    // this with the GIL held, on whatever thread clears the thread state.
+    unsafe {
+        let pointer: *const Thread =
+            ffi::PyCapsule_GetPointer(capsule, CAPSULE_NAME.as_ptr()).cast();
+        let thread = Rc::from_raw(pointer);
+        if thread.is_current() {
+            thread.reap();
+        }
+        thread.alive.set(false);
+        if thread.is_current() {
+            THREAD.set(ptr::null());
+        }
+        drop(thread.tracer.take());
+        drop(Ref::from_owned(
+            thread.current.replace(ptr::null_mut()).cast(),
+        ));
+        drop(thread.hub.take());
+        drop(thread.main.take());
+    }
+}
+
+/// A number that tells threads apart: that of the running one, 0 if it has no greenlets yet.
+pub fn identity() -> usize {
+    THREAD.get().addr()
+}
+
+/// A count of the Thread, for a greenlet that is bound to it.
+pub fn share(thread: &Thread) -> Rc<Thread> {
+    // SAFETY: every Thread is made by `enter`, in an Rc, and alive while it is borrowed.
+    unsafe {
+        Rc::increment_strong_count(thread);
+        Rc::from_raw(thread)
+    }
+}

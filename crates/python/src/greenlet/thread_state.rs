@@ -1,0 +1,284 @@
+//! The part of `PyThreadState` that belongs to a C stack, and so to a greenlet.
+//!
+//! CPython keeps pointers into the running stack (the innermost frame, the handled exception,
+//! the frame arena) and counters of its depth in the thread state. A switch stores them in the
+//! greenlet that stops and loads those of the one that goes on. *Not* swapped: the exception
+//! being raised (it carries `throw()` across), `tracing`, the async-generator hooks and
+//! `gilstate_counter`, which all belong to the thread.
+//!
+//! Where the fields lie is asked of the interpreter's own headers at build time (`build.rs`) and
+//! checked once more when the module is imported ([`check_layout`]).
+
+#![expect(
+    unsafe_code,
+    reason = "fields of PyThreadState have no public accessors"
+)]
+
+use std::ffi::c_int;
+use std::ptr;
+
+use coro::Stack;
+use pyo3::exceptions::PyImportError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+mod layout {
+    include!(concat!(env!("OUT_DIR"), "/thread_state_layout.rs"));
+}
+
+/// Bytes of C stack that CPython may use for one level of its own recursion, measured on 33
+/// kinds of deep recursion; `c_recursion_remaining` is what it counts down.
+#[cfg(Py_3_12)]
+const BYTES_PER_C_LEVEL: usize = 2600;
+
+/// The root of a greenlet's chain of handled exceptions (`_PyErr_StackItem`).
+#[repr(C)]
+struct ExceptionRoot {
+    value: *mut ffi::PyObject,
+    previous: *mut ExceptionRoot,
+}
+
+const _: () = assert!(size_of::<ExceptionRoot>() == layout::ERR_STACK_ITEM_SIZE);
+
+/// A root `_PyCFrame`, which 3.11 and 3.12 thread through the C stack.
+#[cfg(not(Py_3_13))]
+#[repr(C, align(8))]
+struct RootCFrame([u8; layout::CFRAME_SIZE]);
+
+/// What a suspended greenlet keeps of the thread state.
+///
+/// Its owner keeps it in one place: the thread state points into it (`exception_root`,
+/// `root_cframe`) while the greenlet runs.
+pub struct StackState {
+    frame: *mut u8,
+    exc_info: *mut ExceptionRoot,
+    context: *mut ffi::PyObject,
+    datastack_chunk: *mut u8,
+    datastack_top: *mut u8,
+    datastack_limit: *mut u8,
+    depth: c_int,
+    #[cfg(Py_3_12)]
+    c_recursion_remaining: c_int,
+    #[cfg(not(Py_3_13))]
+    trash_nesting: c_int,
+    exception_root: ExceptionRoot,
+    #[cfg(not(Py_3_13))]
+    root_cframe: RootCFrame,
+}
+
+impl StackState {
+    pub const fn new() -> Self {
+        Self {
+            frame: ptr::null_mut(),
+            exc_info: ptr::null_mut(),
+            context: ptr::null_mut(),
+            datastack_chunk: ptr::null_mut(),
+            datastack_top: ptr::null_mut(),
+            datastack_limit: ptr::null_mut(),
+            depth: 0,
+            #[cfg(Py_3_12)]
+            c_recursion_remaining: 0,
+            #[cfg(not(Py_3_13))]
+            trash_nesting: 0,
+            exception_root: ExceptionRoot {
+                value: ptr::null_mut(),
+                previous: ptr::null_mut(),
+            },
+            #[cfg(not(Py_3_13))]
+            root_cframe: RootCFrame([0; layout::CFRAME_SIZE]),
+        }
+    }
+
+    /// Prepares the state of a greenlet that is about to run for the first time on `stack`.
+    ///
+    /// The frame arena's first chunk is put where the stack leaves room for it, above the point
+    /// that the C stack starts from: a parked greenlet then touches one page, not two, and no
+    /// chunk is mapped for each greenlet. The first slot stays empty, as CPython does with a root
+    /// chunk, so that no frame is ever at the chunk's start and the chunk is never unmapped.
+    ///
+    /// # Safety
+    /// `stack` is not in use and outlives the greenlet's run; `self` does not move from now on.
+    pub unsafe fn begin(&mut self, stack: &Stack) {
+        let (chunk, size) = stack.data();
+        let header = chunk.cast::<usize>();
+        // SAFETY: `data()` is at least a page of our own memory, aligned to 16. The header is
+        // _PyStackChunk { previous, size, top }.
+        unsafe { header.cast::<[usize; 3]>().write([0, size, 0]) };
+        self.datastack_chunk = chunk;
+        self.datastack_top = chunk.wrapping_add(layout::CHUNK_DATA + size_of::<usize>());
+        self.datastack_limit = chunk.wrapping_add(size);
+        self.exc_info = &raw mut self.exception_root;
+        self.depth = 0;
+        #[cfg(Py_3_12)]
+        {
+            let levels = (stack.usable() / BYTES_PER_C_LEVEL).max(100);
+            self.c_recursion_remaining = c_int::try_from(levels).unwrap_or(c_int::MAX);
+        }
+        #[cfg(not(Py_3_13))]
+        {
+            self.root_cframe = RootCFrame([0; layout::CFRAME_SIZE]);
+            self.frame = (&raw mut self.root_cframe).cast();
+        }
+    }
+
+    /// Stores the running stack's fields.
+    ///
+    /// # Safety
+    /// `tstate` is the current thread state and `self` belongs to the running greenlet.
+    #[inline(always)]
+    pub unsafe fn save(&mut self, tstate: *mut ffi::PyThreadState) {
+        // SAFETY: the offsets are those of the headers of this interpreter (build.rs).
+        unsafe {
+            self.frame = *field(tstate, layout::FRAME);
+            self.exc_info = *field(tstate, layout::EXC_INFO);
+            self.context = *field(tstate, layout::CONTEXT);
+            self.datastack_chunk = *field(tstate, layout::DATASTACK_CHUNK);
+            self.datastack_top = *field(tstate, layout::DATASTACK_TOP);
+            self.datastack_limit = *field(tstate, layout::DATASTACK_LIMIT);
+            self.depth = *field::<c_int>(tstate, layout::RECURSION_LIMIT)
+                - *field::<c_int>(tstate, layout::RECURSION_REMAINING);
+            #[cfg(Py_3_12)]
+            {
+                self.c_recursion_remaining = *field(tstate, layout::C_RECURSION_REMAINING);
+            }
+            #[cfg(not(Py_3_13))]
+            {
+                self.trash_nesting = *field(tstate, layout::TRASH_NESTING);
+            }
+        }
+    }
+
+    /// Makes this greenlet's stack the one that the thread state speaks of.
+    ///
+    /// # Safety
+    /// `tstate` is the current thread state; the state was prepared by `begin` or `save`.
+    #[inline(always)]
+    pub unsafe fn load(&mut self, tstate: *mut ffi::PyThreadState) {
+        // SAFETY: as in `save`.
+        unsafe {
+            // use_tracing says what the *thread* does, but 3.11 keeps it in the C frame.
+            #[cfg(not(Py_3_12))]
+            {
+                let old: *mut u8 = *field(tstate, layout::FRAME);
+                *self.frame.add(layout::CFRAME_USE_TRACING) = *old.add(layout::CFRAME_USE_TRACING);
+            }
+            *field(tstate, layout::FRAME) = self.frame;
+            *field(tstate, layout::EXC_INFO) = self.exc_info;
+            *field(tstate, layout::CONTEXT) = self.context;
+            // Invalidates the ContextVar caches, which are keyed by this number.
+            *field::<u64>(tstate, layout::CONTEXT_VER) += 1;
+            *field(tstate, layout::DATASTACK_CHUNK) = self.datastack_chunk;
+            *field(tstate, layout::DATASTACK_TOP) = self.datastack_top;
+            *field(tstate, layout::DATASTACK_LIMIT) = self.datastack_limit;
+            // Kept as a depth: sys.setrecursionlimit may have been called meanwhile.
+            *field::<c_int>(tstate, layout::RECURSION_REMAINING) =
+                *field::<c_int>(tstate, layout::RECURSION_LIMIT) - self.depth;
+            #[cfg(Py_3_12)]
+            {
+                *field(tstate, layout::C_RECURSION_REMAINING) = self.c_recursion_remaining;
+            }
+            #[cfg(not(Py_3_13))]
+            {
+                *field(tstate, layout::TRASH_NESTING) = self.trash_nesting;
+            }
+        }
+    }
+
+    /// The context of a greenlet that is not running (borrowed, may be null).
+    pub fn context(&self) -> *mut ffi::PyObject {
+        self.context
+    }
+
+    /// Replaces the context of a greenlet that is not running; gives back the old reference.
+    pub fn replace_context(&mut self, context: *mut ffi::PyObject) -> *mut ffi::PyObject {
+        std::mem::replace(&mut self.context, context)
+    }
+
+    /// The innermost frame of a suspended greenlet, made on demand (a new reference or null).
+    ///
+    /// # Safety
+    /// `tstate` is the current thread state; the greenlet is suspended.
+    pub unsafe fn frame_object(&self, tstate: *mut ffi::PyThreadState) -> *mut ffi::PyObject {
+        // SAFETY: the frame pointer is put back before anything else can look at it. Making a
+        // frame object allocates, and on 3.11 an allocation may collect garbage and so run
+        // finalizers with the wrong frame current: the collector is held off meanwhile.
+        unsafe {
+            let enabled = ffi::PyGC_Disable();
+            let running: *mut u8 = *field(tstate, layout::FRAME);
+            *field(tstate, layout::FRAME) = self.frame;
+            let frame = ffi::PyThreadState_GetFrame(tstate);
+            *field(tstate, layout::FRAME) = running;
+            if enabled != 0 {
+                ffi::PyGC_Enable();
+            }
+            frame.cast()
+        }
+    }
+}
+
+/// The running greenlet's context (borrowed, may be null).
+///
+/// # Safety
+/// `tstate` is the current thread state.
+pub unsafe fn current_context(tstate: *mut ffi::PyThreadState) -> *mut ffi::PyObject {
+    // SAFETY: as in `StackState::save`.
+    unsafe { *field(tstate, layout::CONTEXT) }
+}
+
+/// Replaces the running greenlet's context; gives back the old reference.
+///
+/// # Safety
+/// `tstate` is the current thread state.
+pub unsafe fn replace_current_context(
+    tstate: *mut ffi::PyThreadState,
+    context: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: as in `StackState::save`.
+    unsafe {
+        *field::<u64>(tstate, layout::CONTEXT_VER) += 1;
+        ptr::replace(field(tstate, layout::CONTEXT), context)
+    }
+}
+
+/// Clears what a greenlet that has run to its end leaves in its own exception root.
+///
+/// # Safety
+/// `tstate` is the current thread state.
+pub unsafe fn clear_handled_exception(tstate: *mut ffi::PyThreadState) {
+    // SAFETY: exc_info points to the running greenlet's root, which owns its value.
+    unsafe {
+        let root: *mut ExceptionRoot = *field(tstate, layout::EXC_INFO);
+        ffi::Py_XDECREF(ptr::replace(&raw mut (*root).value, ptr::null_mut()));
+    }
+}
+
+/// Refuses to load into an interpreter whose thread state is not laid out as in the headers.
+pub fn check_layout(py: Python<'_>) -> PyResult<()> {
+    let limit: c_int = py
+        .import("sys")?
+        .call_method0("getrecursionlimit")?
+        .extract()?;
+    // SAFETY: the GIL is held, so there is a current thread state. Both fields lie inside it in
+    // every supported version.
+    let (read, exc_info) = unsafe {
+        let tstate = ffi::PyThreadState_Get();
+        let exc_info: *mut u8 = *field(tstate, layout::EXC_INFO);
+        (*field::<c_int>(tstate, layout::RECURSION_LIMIT), exc_info)
+    };
+    if read == limit && !exc_info.is_null() {
+        return Ok(());
+    }
+    Err(PyImportError::new_err(format!(
+        "verdigris was built for another CPython than this one ({}): its thread state is laid \
+         out differently. Reinstall verdigris for this interpreter.",
+        Python::version_str()
+    )))
+}
+
+/// # Safety
+/// `offset` is that of a field of type T of the thread state.
+#[inline(always)]
+unsafe fn field<T>(tstate: *mut ffi::PyThreadState, offset: usize) -> *mut T {
+    // SAFETY: by contract the offset is inside the struct.
+    unsafe { tstate.byte_add(offset).cast() }
+}

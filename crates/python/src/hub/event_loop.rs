@@ -1,0 +1,554 @@
+//! `hub.loop`: the run queue, the reactor, and the turn that connects them.
+//!
+//! A turn runs a batch of jobs, then asks the reactor what has come to pass, which makes new
+//! jobs. Jobs run in the order in which they were queued. Most of them are greenlets to go on
+//! with, and those the hub need not run: a greenlet that gives up the thread takes the next one
+//! off the queue and switches there directly (`next_greenlet`). What needs the hub is a callback,
+//! an empty queue, and the end of the batch, since sockets and timers must have their turn
+//! however busy the queue is.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use reactor::{Events, Reactor, Ready, TimerKey, Waker};
+use slab::Slab;
+
+use super::callback::Callback;
+use super::io::Sources;
+use super::job::Job;
+use super::waiter::{self, Waiter};
+use crate::error::{BlockingSwitchOutError, os_error};
+use crate::gil::{GilCell, Ref};
+use crate::greenlet::{GreenletRef, Thread, switch, thread};
+
+/// Jobs between two looks at the reactor. An empty poll costs about as much as five switches, so
+/// with this many it is lost in the noise, and a ready socket still waits for no more of them.
+const BATCH: u32 = 100;
+
+/// A thread's hub: its greenlet, and its loop.
+pub struct HubLink {
+    pub greenlet: Ref,
+    pub event_loop: Py<EventLoop>,
+}
+
+/// Whom a timer is for.
+pub enum TimerTarget {
+    /// A wait, which has timed out then.
+    Waiter(Waiter),
+    /// A function without arguments, to be called in the hub.
+    Call(Ref),
+    /// A greenlet, to be started.
+    Start(GreenletRef),
+}
+
+struct Timer {
+    key: TimerKey,
+    target: TimerTarget,
+    keeps_alive: bool,
+}
+
+/// A started timer.
+pub struct TimerId {
+    index: usize,
+    key: TimerKey,
+}
+
+#[derive(Default)]
+struct Turn {
+    /// How many more jobs may run before the reactor is asked.
+    budget: u32,
+    /// The hub is inside the turn, suspended in favour of a greenlet.
+    dispatching: bool,
+    /// How many things that may still happen keep the loop running.
+    references: isize,
+    destroyed: bool,
+}
+
+/// The event loop of one thread. `Hub` makes it and runs it.
+#[pyclass(
+    frozen,
+    subclass,
+    dict,
+    weakref,
+    name = "loop",
+    module = "verdigris.core"
+)]
+pub struct EventLoop {
+    jobs: GilCell<VecDeque<Job>>,
+    turn: GilCell<Turn>,
+    reactor: GilCell<Reactor>,
+    waker: Waker,
+    buffers: GilCell<Option<(Events, Vec<Ready>)>>,
+    timers: GilCell<Slab<Timer>>,
+    pub(super) sources: GilCell<Sources>,
+    hub: GilCell<Option<Ref>>,
+    /// Which thread runs it, as `thread::identity` tells: others must wake it.
+    home: AtomicUsize,
+}
+
+impl EventLoop {
+    /// This thread's loop; its hub is made if there is none yet.
+    pub fn current(py: Python<'_>) -> PyResult<Bound<'_, EventLoop>> {
+        let thread = Thread::current(py)?;
+        if let Some(link) = &*thread.hub.borrow() {
+            return Ok(link.event_loop.bind(py).clone());
+        }
+        py.import("verdigris.hub")?.call_method0("get_hub")?;
+        match &*thread.hub.borrow() {
+            Some(link) => Ok(link.event_loop.bind(py).clone()),
+            None => Err(PyRuntimeError::new_err(
+                "get_hub() has made no hub for this thread",
+            )),
+        }
+    }
+
+    /// This thread's loop, unless the caller is the hub, which cannot wait for itself.
+    pub fn for_blocking(py: Python<'_>) -> PyResult<Bound<'_, EventLoop>> {
+        let event_loop = Self::current(py)?;
+        let running = Thread::current(py)?.current.get();
+        let is_hub = event_loop
+            .get()
+            .hub
+            .borrow(py)
+            .as_ref()
+            .is_some_and(|hub| hub.as_ptr() == running.cast());
+        if is_hub {
+            return Err(BlockingSwitchOutError::new_err(
+                "Impossible to call blocking function in the event loop callback",
+            ));
+        }
+        Ok(event_loop)
+    }
+
+    /// The greenlet of its hub.
+    pub fn hub(&self, py: Python<'_>) -> PyResult<Ref> {
+        match &*self.hub.borrow(py) {
+            Some(hub) => Ok(hub.clone_ref(py)),
+            None => Err(PyRuntimeError::new_err(
+                "this loop belongs to no hub, or to one that was destroyed",
+            )),
+        }
+    }
+
+    /// Queues a job. From any thread.
+    #[inline]
+    pub fn push(&self, py: Python<'_>, job: Job) {
+        self.jobs.borrow_mut(py).push_back(job);
+        if self.home.load(Ordering::Relaxed) != thread::identity() {
+            self.waker.wake();
+        }
+    }
+
+    /// The greenlet that is to run next, if the next job is one and the batch is not at its end.
+    /// Only for a greenlet that gives up the thread while the hub is inside its turn.
+    pub fn next_greenlet(&self, py: Python<'_>) -> Option<Ref> {
+        loop {
+            let job = {
+                let mut turn = self.turn.borrow_mut(py);
+                let mut jobs = self.jobs.borrow_mut(py);
+                let direct = matches!(
+                    jobs.front(),
+                    Some(Job::Resume { .. } | Job::Expire { .. } | Job::Start { .. })
+                );
+                if !turn.dispatching || turn.budget == 0 || !direct {
+                    return None;
+                }
+                turn.budget -= 1;
+                jobs.pop_front()?
+            };
+            // Dropping a void job may run Python, so nothing is borrowed here.
+            if let Some(greenlet) = due(job) {
+                return Some(greenlet);
+            }
+        }
+    }
+
+    /// Starts a timer.
+    pub fn start_timer(
+        &self,
+        py: Python<'_>,
+        after: Duration,
+        target: TimerTarget,
+        keeps_alive: bool,
+    ) -> TimerId {
+        let mut reactor = self.reactor.borrow_mut(py);
+        let mut timers = self.timers.borrow_mut(py);
+        let entry = timers.vacant_entry();
+        let index = entry.key();
+        let deadline = reactor.update_now().saturating_add(after);
+        let key = reactor.set_timer(deadline, index as u64);
+        entry.insert(Timer {
+            key,
+            target,
+            keeps_alive,
+        });
+        self.turn.borrow_mut(py).references += isize::from(keeps_alive);
+        TimerId { index, key }
+    }
+
+    /// Cancels a timer. False if it has fired.
+    pub fn cancel_timer(&self, py: Python<'_>, id: TimerId) -> bool {
+        let timer = {
+            let mut timers = self.timers.borrow_mut(py);
+            match timers.get(id.index) {
+                Some(timer) if timer.key == id.key => timers.remove(id.index),
+                _ => return false,
+            }
+        };
+        self.reactor.borrow_mut(py).cancel_timer(timer.key);
+        self.turn.borrow_mut(py).references -= isize::from(timer.keeps_alive);
+        true
+    }
+
+    /// Something that may still happen begins (or ends) to keep the loop running.
+    pub fn keep_alive(&self, py: Python<'_>, by: isize) {
+        self.turn.borrow_mut(py).references += by;
+    }
+
+    pub fn with_reactor<T>(&self, py: Python<'_>, body: impl FnOnce(&mut Reactor) -> T) -> T {
+        body(&mut self.reactor.borrow_mut(py))
+    }
+
+    /// Runs jobs until the queue is empty or the batch is at its end.
+    fn run_jobs(&self, py: Python<'_>) {
+        self.turn.borrow_mut(py).budget = BATCH;
+        loop {
+            let job = {
+                let mut turn = self.turn.borrow_mut(py);
+                if turn.budget == 0 {
+                    return;
+                }
+                turn.budget -= 1;
+                self.jobs.borrow_mut(py).pop_front()
+            };
+            let Some(job) = job else { return };
+            self.run_job(py, job);
+        }
+    }
+
+    fn run_job(&self, py: Python<'_>, job: Job) {
+        match job {
+            Job::Resume { .. } | Job::Expire { .. } | Job::Start { .. } => {
+                if let Some(greenlet) = due(job) {
+                    self.dispatch(py, greenlet.bind(py), |greenlet| {
+                        switch::resume(py, greenlet)
+                    });
+                }
+            }
+            Job::Throw {
+                greenlet,
+                wait,
+                error,
+            } => {
+                if greenlet.inner().is_active()
+                    && wait.is_none_or(|wait| waiter::is_on(&greenlet, wait))
+                {
+                    self.dispatch(py, greenlet.bind(py), |greenlet| {
+                        switch::deliver(greenlet, switch::Payload::Error(error))
+                    });
+                }
+            }
+            Job::Call { callback, args } => {
+                let callback = callback.bind(py);
+                // The queue takes a tuple only (`run_callback`, `WaitQueue`).
+                let called = args.bind(py).cast::<PyTuple>().map_err(PyErr::from);
+                if let Err(error) = called.and_then(|args| callback.call1(args)) {
+                    self.report(py, callback, error);
+                }
+            }
+            Job::Scheduled { callback } => {
+                let callback = callback.bind(py);
+                let held = callback
+                    .cast::<Callback>()
+                    .ok()
+                    .and_then(|held| held.get().take(py));
+                if let Some((function, args)) = held
+                    && let Err(error) = function.bind(py).call1(args.bind(py))
+                {
+                    self.report(py, callback, error);
+                }
+            }
+        }
+    }
+
+    /// Switches from the hub into a greenlet. Meanwhile those that give up the thread hand it on
+    /// among themselves. What comes back is an error only if a greenlet without a keeper failed.
+    fn dispatch<'py>(
+        &self,
+        py: Python<'py>,
+        greenlet: &Bound<'py, PyAny>,
+        go: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>,
+    ) {
+        self.turn.borrow_mut(py).dispatching = true;
+        let outcome = go(greenlet);
+        self.turn.borrow_mut(py).dispatching = false;
+        if let Err(error) = outcome {
+            self.report(py, greenlet, error);
+        }
+    }
+
+    /// Hands an error to `hub.handle_error`.
+    pub fn report(&self, py: Python<'_>, context: &Bound<'_, PyAny>, error: PyErr) {
+        let handled = self.hub(py).and_then(|hub| {
+            let value = error.value(py);
+            hub.bind(py).call_method1(
+                "handle_error",
+                (context, value.get_type(), value, error.traceback(py)),
+            )
+        });
+        if let Err(failure) = handled {
+            error.write_unraisable(py, Some(context));
+            failure.write_unraisable(py, Some(context));
+        }
+    }
+
+    /// Asks the reactor, waiting for as long as nothing else is to do if `block`.
+    fn poll(&self, py: Python<'_>, block: bool) -> PyResult<()> {
+        let limit = if block { None } else { Some(Duration::ZERO) };
+        let (poller, timeout) = self.reactor.borrow_mut(py).prepare(limit);
+        let buffers = self.buffers.borrow_mut(py).take();
+        let (mut events, mut ready) =
+            buffers.unwrap_or_else(|| (Events::with_capacity(256), Vec::new()));
+        let waited = match timeout {
+            Some(Duration::ZERO) => poller.wait(&mut events, timeout),
+            _ => py.detach(|| poller.wait(&mut events, timeout)),
+        };
+        waited.map_err(os_error)?;
+        self.reactor.borrow_mut(py).collect(&events, &mut ready);
+        for event in ready.drain(..) {
+            self.take_event(py, event);
+        }
+        *self.buffers.borrow_mut(py) = Some((events, ready));
+        if block && let Err(error) = py.check_signals() {
+            self.report(py, py.None().bind(py), error);
+        }
+        Ok(())
+    }
+
+    fn take_event(&self, py: Python<'_>, event: Ready) {
+        match event {
+            Ready::Io { key, readiness } => super::io::notify(self, py, key, readiness),
+            Ready::Timer { token } => {
+                let index = usize::try_from(token).expect("tokens are slab indices");
+                let timer = self.timers.borrow_mut(py).remove(index);
+                self.turn.borrow_mut(py).references -= isize::from(timer.keeps_alive);
+                match timer.target {
+                    TimerTarget::Waiter(waiter) => drop(waiter.expire(py)),
+                    TimerTarget::Start(greenlet) => self.push(py, Job::Start { greenlet }),
+                    TimerTarget::Call(callback) => {
+                        let args = PyTuple::empty(py).into();
+                        self.push(py, Job::Call { callback, args });
+                    }
+                }
+            }
+            Ready::Signal { .. } | Ready::Woken => {}
+        }
+    }
+}
+
+/// The greenlet that a job is to go on with; None if the job is void.
+fn due(job: Job) -> Option<Ref> {
+    match job {
+        Job::Resume { greenlet, wait } => {
+            waiter::is_due(&greenlet, wait).then(|| greenlet.into_ref())
+        }
+        Job::Expire { greenlet, wait } => {
+            waiter::time_out(&greenlet, wait).then(|| greenlet.into_ref())
+        }
+        Job::Start { greenlet } => {
+            let starts = greenlet
+                .inner()
+                .task
+                .as_ref()
+                .is_none_or(|task| task.begin());
+            starts.then(|| greenlet.into_ref())
+        }
+        _ => None,
+    }
+}
+
+#[pymethods]
+impl EventLoop {
+    #[new]
+    #[pyo3(signature = (flags = None, default = None))]
+    fn new(flags: Option<Py<PyAny>>, default: Option<bool>) -> PyResult<Self> {
+        // Accepted for gevent's sake: there is one backend, and every loop may do everything.
+        drop((flags, default));
+        let reactor = Reactor::new().map_err(os_error)?;
+        Ok(Self {
+            jobs: GilCell::default(),
+            turn: GilCell::default(),
+            waker: reactor.waker(),
+            reactor: GilCell::new(reactor),
+            buffers: GilCell::default(),
+            timers: GilCell::new(Slab::new()),
+            sources: GilCell::default(),
+            hub: GilCell::default(),
+            home: AtomicUsize::new(thread::identity()),
+        })
+    }
+
+    /// run(nowait=False, once=False)
+    ///
+    /// Runs until nothing that keeps it alive is left: jobs, timers, waits for file descriptors.
+    /// nowait: does not wait. once: waits at most once.
+    #[pyo3(signature = (nowait = false, once = false))]
+    fn run(&self, py: Python<'_>, nowait: bool, once: bool) -> PyResult<()> {
+        Thread::current(py)?;
+        self.home.store(thread::identity(), Ordering::Relaxed);
+        loop {
+            self.run_jobs(py);
+            let idle = self.jobs.borrow(py).is_empty();
+            if idle && self.turn.borrow(py).references <= 0 {
+                return Ok(());
+            }
+            self.poll(py, idle && !nowait)?;
+            if nowait || once {
+                self.run_jobs(py);
+                return Ok(());
+            }
+        }
+    }
+
+    /// run_callback(func, *args)
+    ///
+    /// Schedules func(*args) in the hub, after what is scheduled already. Returns an object
+    /// whose stop() calls it off.
+    #[pyo3(signature = (func, *args))]
+    fn run_callback<'py>(
+        &self,
+        py: Python<'py>,
+        func: Py<PyAny>,
+        args: Py<PyTuple>,
+    ) -> PyResult<Bound<'py, Callback>> {
+        let callback = Bound::new(py, Callback::new(func, args))?;
+        self.push(
+            py,
+            Job::Scheduled {
+                callback: callback.clone().into(),
+            },
+        );
+        Ok(callback)
+    }
+
+    /// run_callback_threadsafe(func, *args)
+    ///
+    /// The same as run_callback, which here may be called from any thread, too.
+    #[pyo3(signature = (func, *args))]
+    fn run_callback_threadsafe<'py>(
+        &self,
+        py: Python<'py>,
+        func: Py<PyAny>,
+        args: Py<PyTuple>,
+    ) -> PyResult<Bound<'py, Callback>> {
+        self.run_callback(py, func, args)
+    }
+
+    /// now()
+    ///
+    /// The loop's idea of the time, in seconds on a monotonic clock, as of the last turn.
+    fn now(&self, py: Python<'_>) -> f64 {
+        self.reactor.borrow(py).now().as_secs_f64()
+    }
+
+    /// update_now()
+    ///
+    /// Looks at the clock, so that now() is exact.
+    fn update_now(&self, py: Python<'_>) {
+        self.reactor.borrow_mut(py).update_now();
+    }
+
+    /// ref()
+    ///
+    /// Keeps the loop running although nothing is pending, until unref().
+    fn r#ref(&self, py: Python<'_>) {
+        self.keep_alive(py, 1);
+    }
+
+    /// unref()
+    ///
+    /// Takes one ref() back.
+    fn unref(&self, py: Python<'_>) {
+        self.keep_alive(py, -1);
+    }
+
+    /// handle_error(context, type, value, tb)
+    ///
+    /// Passes an error to the hub's handle_error.
+    fn handle_error(
+        &self,
+        py: Python<'_>,
+        context: &Bound<'_, PyAny>,
+        r#type: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+        tb: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        self.hub(py)?
+            .bind(py)
+            .call_method1("handle_error", (context, r#type, value, tb))?;
+        Ok(())
+    }
+
+    /// destroy()
+    ///
+    /// Drops everything that is queued, and parts from the hub. True if it was not destroyed yet.
+    fn destroy(&self, py: Python<'_>) -> bool {
+        let dropped = (
+            mem::take(&mut *self.jobs.borrow_mut(py)),
+            self.hub.borrow_mut(py).take(),
+            mem::take(&mut *self.timers.borrow_mut(py)),
+        );
+        drop(dropped);
+        let mut turn = self.turn.borrow_mut(py);
+        turn.references = 0;
+        !mem::replace(&mut turn.destroyed, true)
+    }
+}
+
+/// set_hub(hub, loop)
+///
+/// Makes `hub`, a greenlet, and its loop those of this thread. None, None: this thread has none.
+#[pyfunction]
+#[pyo3(signature = (hub, r#loop))]
+pub fn set_hub(hub: &Bound<'_, PyAny>, r#loop: Option<Bound<'_, EventLoop>>) -> PyResult<()> {
+    let py = hub.py();
+    let thread = Thread::current(py)?;
+    let link = match r#loop {
+        Some(event_loop) => {
+            event_loop
+                .get()
+                .home
+                .store(thread::identity(), Ordering::Relaxed);
+            let old = event_loop
+                .get()
+                .hub
+                .borrow_mut(py)
+                .replace(hub.clone().into());
+            drop(old);
+            Some(HubLink {
+                greenlet: hub.clone().into(),
+                event_loop: event_loop.unbind(),
+            })
+        }
+        None => None,
+    };
+    let old = mem::replace(&mut *thread.hub.borrow_mut(), link);
+    drop(old);
+    Ok(())
+}
+
+/// hub_if_exists()
+///
+/// This thread's hub, or None.
+#[pyfunction]
+pub fn hub_if_exists(py: Python<'_>) -> PyResult<Py<PyAny>> {
+    let link = Thread::current(py)?.hub.borrow();
+    Ok(link
+        .as_ref()
+        .map_or_else(|| py.None(), |link| link.greenlet.bind(py).clone().unbind()))
+}

@@ -1,0 +1,199 @@
+//! Waiting for a file descriptor.
+
+use std::os::fd::RawFd;
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use reactor::{Interest, Key, Readiness};
+
+use super::event_loop::EventLoop;
+use super::limit::Limit;
+use super::waiter::{Waiter, Wake};
+use crate::error::{ConcurrentObjectUseError, os_error};
+use crate::gil::GilCell;
+
+/// A file descriptor that greenlets wait for: one at a time for each direction.
+///
+/// It becomes known to the loop of the thread that first waits, and moves to another loop when
+/// a thread with another one waits.
+pub struct Source {
+    fd: RawFd,
+    state: Arc<GilCell<State>>,
+}
+
+/// Who waits, and with which loop the fd is registered.
+#[derive(Default)]
+pub struct State {
+    registered: Option<(Key, Py<EventLoop>)>,
+    reader: Option<Waiter>,
+    writer: Option<Waiter>,
+}
+
+impl State {
+    fn side(&mut self, interest: Interest) -> &mut Option<Waiter> {
+        if interest == Interest::READ {
+            &mut self.reader
+        } else {
+            &mut self.writer
+        }
+    }
+}
+
+/// What a loop knows of its registrations, by the index of their keys.
+#[derive(Default)]
+pub struct Sources(Vec<Option<(Key, Registered)>>);
+
+/// Who is to be told.
+pub enum Registered {
+    Source(Arc<GilCell<State>>),
+}
+
+impl Source {
+    pub fn new(fd: RawFd) -> Self {
+        Self {
+            fd,
+            state: Arc::default(),
+        }
+    }
+
+    /// Gives up the thread until the fd is ready for `interest` (one direction), or the limit is
+    /// reached. Fails with ConcurrentObjectUseError if another greenlet waits for the same.
+    pub fn wait(&self, py: Python<'_>, interest: Interest, limit: &Limit) -> PyResult<Wake> {
+        let event_loop = EventLoop::for_blocking(py)?;
+        let taken = self
+            .state
+            .borrow_mut(py)
+            .side(interest)
+            .as_ref()
+            .map(|other| other.clone_ref(py));
+        if let Some(other) = taken {
+            return Err(ConcurrentObjectUseError::new_err(format!(
+                "This socket is already used by another greenlet: fd {}, {}",
+                self.fd,
+                other.describe(py),
+            )));
+        }
+        let key = self.register(py, &event_loop);
+        let waiter = Waiter::current(py)?;
+        *self.state.borrow_mut(py).side(interest) = Some(waiter.clone_ref(py));
+        if let Err(error) = event_loop
+            .get()
+            .with_reactor(py, |reactor| reactor.arm(key, interest))
+        {
+            let waiter = self.state.borrow_mut(py).side(interest).take();
+            drop(waiter);
+            return Err(os_error(error));
+        }
+        event_loop.get().keep_alive(py, 1);
+        let wake = waiter.park(py, limit);
+        event_loop.get().keep_alive(py, -1);
+        let left = self.state.borrow_mut(py).side(interest).take();
+        if left.is_some() {
+            event_loop
+                .get()
+                .with_reactor(py, |reactor| reactor.disarm(key, interest));
+        }
+        Ok(wake)
+    }
+
+    /// Parts from the loop, before the fd is closed; `error` is raised in those who wait.
+    pub fn close(&self, py: Python<'_>, error: impl Fn() -> PyErr) {
+        let (registered, waiters) = {
+            let mut state = self.state.borrow_mut(py);
+            (
+                state.registered.take(),
+                [state.reader.take(), state.writer.take()],
+            )
+        };
+        if let Some((key, event_loop)) = registered {
+            unregister(py, key, event_loop.get());
+        }
+        for waiter in waiters.into_iter().flatten() {
+            waiter.fail(py, error());
+        }
+    }
+
+    fn register(&self, py: Python<'_>, event_loop: &Bound<'_, EventLoop>) -> Key {
+        let old = {
+            let mut state = self.state.borrow_mut(py);
+            match &state.registered {
+                Some((key, home)) if home.is(event_loop) => return *key,
+                _ => state.registered.take(),
+            }
+        };
+        if let Some((key, home)) = old {
+            unregister(py, key, home.get());
+        }
+        let key = event_loop
+            .get()
+            .with_reactor(py, |reactor| reactor.register(self.fd));
+        let to = Registered::Source(self.state.clone());
+        event_loop.get().sources.borrow_mut(py).insert(key, to);
+        self.state.borrow_mut(py).registered = Some((key, event_loop.clone().unbind()));
+        key
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        // A socket that is collected without having been closed: nobody can wait for it.
+        Python::attach(|py| {
+            let registered = self.state.borrow_mut(py).registered.take();
+            if let Some((key, event_loop)) = registered {
+                unregister(py, key, event_loop.get());
+            }
+        });
+    }
+}
+
+impl Sources {
+    pub fn insert(&mut self, key: Key, to: Registered) {
+        let index = key.index();
+        if self.0.len() <= index {
+            self.0.resize_with(index + 1, || None);
+        }
+        self.0[index] = Some((key, to));
+    }
+
+    fn remove(&mut self, key: Key) -> Option<Registered> {
+        let place = self.0.get_mut(key.index())?;
+        match place {
+            Some((known, _)) if *known == key => place.take().map(|(_, to)| to),
+            _ => None,
+        }
+    }
+}
+
+fn unregister(py: Python<'_>, key: Key, event_loop: &EventLoop) {
+    event_loop.with_reactor(py, |reactor| reactor.deregister(key));
+    let registered = event_loop.sources.borrow_mut(py).remove(key);
+    drop(registered);
+}
+
+/// Wakes those who wait for what is ready.
+pub fn notify(event_loop: &EventLoop, py: Python<'_>, key: Key, readiness: Readiness) {
+    let waiters = {
+        let sources = event_loop.sources.borrow(py);
+        let Some(Some((known, Registered::Source(state)))) = sources.0.get(key.index()) else {
+            return;
+        };
+        if *known != key {
+            return;
+        }
+        let mut state = state.borrow_mut(py);
+        let reader = if readiness.contains(Interest::READ) {
+            state.reader.take()
+        } else {
+            None
+        };
+        let writer = if readiness.contains(Interest::WRITE) {
+            state.writer.take()
+        } else {
+            None
+        };
+        [reader, writer]
+    };
+    for waiter in waiters.into_iter().flatten() {
+        waiter.wake(py);
+    }
+}

@@ -1,0 +1,29 @@
+//! What the run queue holds.
+
+use pyo3::PyErr;
+
+use crate::gil::Ref;
+use crate::greenlet::GreenletRef;
+
+/// Something to be done at its turn, in the order in which jobs were queued.
+///
+/// The first three can be done by any greenlet that gives up the thread (it switches there
+/// straight away); the others run in the hub.
+pub enum Job {
+    /// A greenlet whose wait has ended. Void if it is no longer at that wait.
+    Resume { greenlet: GreenletRef, wait: u64 },
+    /// A wait that may last no longer. Void if it has ended.
+    Expire { greenlet: GreenletRef, wait: u64 },
+    /// A greenlet to run for the first time. Void if it was killed meanwhile.
+    Start { greenlet: GreenletRef },
+    /// An exception to raise in a greenlet. With a wait: void if it is no longer at that wait.
+    Throw {
+        greenlet: GreenletRef,
+        wait: Option<u64>,
+        error: PyErr,
+    },
+    /// `callback(*args)`.
+    Call { callback: Ref, args: Ref },
+    /// A `Callback` object, whose `stop()` makes it void.
+    Scheduled { callback: Ref },
+}

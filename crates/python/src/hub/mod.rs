@@ -1,0 +1,47 @@
+//! The hub: who runs next.
+//!
+//! `event_loop` is `hub.loop`: the run queue and the reactor, and the turn that connects them.
+//! `waiter` is one greenlet at one wait, `wait_queue` a FIFO of them, which every primitive
+//! stands on; `io` is waiting for file descriptors; `sleep` and `spawn` are what their names say.
+
+mod callback;
+pub mod event_loop;
+pub mod io;
+mod job;
+mod limit;
+mod sleep;
+mod wait_queue;
+mod waiter;
+
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+pub use event_loop::{EventLoop, HubLink, TimerTarget};
+pub use job::Job;
+pub use limit::Limit;
+pub use wait_queue::WaitQueue;
+pub use waiter::{WaitCell, Waiter, Wake};
+
+/// Schedules `callback(*args)` in this thread's hub, for the next turn.
+pub fn run_callback(py: Python<'_>, callback: Py<PyAny>, args: Py<PyTuple>) -> PyResult<()> {
+    let event_loop = EventLoop::current(py)?;
+    event_loop.get().push(
+        py,
+        Job::Call {
+            callback: callback.into(),
+            args: args.into(),
+        },
+    );
+    Ok(())
+}
+
+/// Adds the names of this module to `_core`.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<EventLoop>()?;
+    module.add_class::<callback::Callback>()?;
+    module.add_function(wrap_pyfunction!(sleep::sleep, module)?)?;
+    module.add_function(wrap_pyfunction!(event_loop::set_hub, module)?)?;
+    module.add_function(wrap_pyfunction!(event_loop::hub_if_exists, module)?)?;
+    module.add_function(wrap_pyfunction!(waiter::switch_out, module)?)?;
+    Ok(())
+}
