@@ -1,4 +1,5 @@
 """Running Python programs from tests: many things here can only be seen in a fresh process."""
+
 import os
 import subprocess
 import sys
@@ -7,8 +8,14 @@ import textwrap
 
 def run(*command, env=None, cwd=None, timeout=30):
     """Run a command; a CompletedProcess with text in stdout and stderr."""
-    return subprocess.run([str(word) for word in command], env={**os.environ, **(env or {})},
-                          cwd=cwd, timeout=timeout, text=True, capture_output=True)
+    return subprocess.run(
+        [str(word) for word in command],
+        env={**os.environ, **(env or {})},
+        cwd=cwd,
+        timeout=timeout,
+        text=True,
+        capture_output=True,
+    )
 
 
 def python(*arguments, **options):
@@ -18,6 +25,6 @@ def python(*arguments, **options):
 
 def output_of(code, **options):
     """What a program prints; the test fails, showing the error, if it does not end well."""
-    result = python('-c', textwrap.dedent(code), **options)
+    result = python("-c", textwrap.dedent(code), **options)
     assert result.returncode == 0, result.stderr
     return result.stdout

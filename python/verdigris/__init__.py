@@ -8,6 +8,7 @@ Rust (greenlets, the hub, events, locks, queues, sockets). The public modules, s
 first used: `verdigris.pool` works without importing it, and a program that only spawns
 greenlets starts fast.
 """
+
 from importlib import import_module as _import_module
 
 from .alias import claim_greenlet as _claim_greenlet
@@ -29,47 +30,67 @@ from ._core import (  # noqa: E402 - after the claim, or two greenlets could mee
     wait,
 )
 
-__all__ = ['Greenlet', 'GreenletExit', 'Timeout', 'config', 'fork', 'get_hub', 'getcurrent',
-           'getswitchinterval', 'idle', 'iwait', 'joinall', 'kill', 'killall',
-           'reinit', 'setswitchinterval', 'signal_handler', 'sleep', 'spawn',
-           'spawn_later', 'spawn_raw', 'wait', 'with_timeout']
+__all__ = [
+    "Greenlet",
+    "GreenletExit",
+    "Timeout",
+    "config",
+    "fork",
+    "get_hub",
+    "getcurrent",
+    "getswitchinterval",
+    "idle",
+    "iwait",
+    "joinall",
+    "kill",
+    "killall",
+    "reinit",
+    "setswitchinterval",
+    "signal_handler",
+    "sleep",
+    "spawn",
+    "spawn_later",
+    "spawn_raw",
+    "wait",
+    "with_timeout",
+]
 
 #: Versions are year.month.patch.
-__version__ = '26.11.0'
+__version__ = "26.11.0"
 
 spawn = Greenlet.spawn
 spawn_later = Greenlet.spawn_later
 
 # Names that live in a module of ours which not every program needs.
 _LAZY = {
-    'config': '_settings',
-    'fork': 'os',
-    'get_hub': 'hub',
-    'getswitchinterval': 'hub',
-    'idle': 'hub',
-    'reinit': 'hub',
-    'setswitchinterval': 'hub',
-    'shutdown': 'hub',
-    'signal_handler': 'hub',
-    'version_info': '_version',
-    'with_timeout': 'timeout',
+    "config": "_settings",
+    "fork": "os",
+    "get_hub": "hub",
+    "getswitchinterval": "hub",
+    "idle": "hub",
+    "reinit": "hub",
+    "setswitchinterval": "hub",
+    "shutdown": "hub",
+    "signal_handler": "hub",
+    "version_info": "_version",
+    "with_timeout": "timeout",
 }
 
 
 def __getattr__(name):
     """Find a lazy name, or a submodule that has not been imported yet."""
     if name in _LAZY:
-        value = getattr(_import_module(f'{__name__}.{_LAZY[name]}'), name)
+        value = getattr(_import_module(f"{__name__}.{_LAZY[name]}"), name)
         globals()[name] = value
         return value
-    if not name.startswith('_'):
-        module = f'{__name__}.{name}'
+    if not name.startswith("_"):
+        module = f"{__name__}.{name}"
         try:
             return _import_module(module)
         except ModuleNotFoundError as error:
             if error.name != module:
                 raise
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__():

@@ -1,4 +1,5 @@
 """The version as numbers; apart, because few programs ask and named tuples are slow to import."""
+
 from typing import NamedTuple
 
 
@@ -13,4 +14,4 @@ class VersionInfo(NamedTuple):
 
 
 #: What `verdigris.__version__` says. (gevent's own has said 20.0.0.dev for years.)
-version_info = VersionInfo(26, 11, 0, 'final', 0)
+version_info = VersionInfo(26, 11, 0, "final", 0)

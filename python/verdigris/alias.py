@@ -13,11 +13,12 @@ package is never a fallback.
 
 Nothing heavy may be imported here: this runs in each process under `verdigris run`.
 """
+
 import sys
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 
-__all__ = ['install_as_gevent']
+__all__ = ["install_as_gevent"]
 
 
 def install_as_gevent():
@@ -32,10 +33,10 @@ def install_as_gevent():
         ImportError: the real gevent or greenlet has already been imported; the message
             says from where, and what to do.
     """
-    _refuse_if_imported('gevent')
+    _refuse_if_imported("gevent")
     claim_greenlet()
-    _served['gevent'] = 'verdigris'
-    sys.modules['gevent'] = sys.modules['verdigris']
+    _served["gevent"] = "verdigris"
+    sys.modules["gevent"] = sys.modules["verdigris"]
 
 
 def claim_greenlet():
@@ -43,7 +44,7 @@ def claim_greenlet():
 
     The package calls it when it is imported.
     """
-    _refuse_if_imported('greenlet')
+    _refuse_if_imported("greenlet")
     if _Finder not in sys.meta_path:
         sys.meta_path.insert(0, _Finder)
 
@@ -52,11 +53,13 @@ def _refuse_if_imported(name):
     module = sys.modules.get(name)
     if module is None or module is sys.modules.get(_OURS[name]):
         return
-    where = getattr(module, '__file__', None) or 'an unknown place'
+    where = getattr(module, "__file__", None) or "an unknown place"
     raise ImportError(
-        f'{name} is already imported, from {where}, and cannot share a process with verdigris. '
-        f'Import verdigris, or call verdigris.install_as_gevent(), before anything imports {name}; '
-        'or start the program with "verdigris run".', name=name)
+        f"{name} is already imported, from {where}, and cannot share a process with verdigris. "
+        f"Import verdigris, or call verdigris.install_as_gevent(), before anything imports {name}; "
+        'or start the program with "verdigris run".',
+        name=name,
+    )
 
 
 class _Finder:
@@ -65,19 +68,20 @@ class _Finder:
     @staticmethod
     def find_spec(name, path=None, target=None):
         """The import system's question: a spec for `name`, or None if we lack it."""
-        top, _, rest = name.partition('.')
+        top, _, rest = name.partition(".")
         if top not in _OURS:
             return None
         if top not in _served:
             return ModuleSpec(name, _Refusal)
-        ours = f'{_served[top]}.{rest}' if rest else _served[top]
-        parent = sys.modules.get(ours.rpartition('.')[0])
+        ours = f"{_served[top]}.{rest}" if rest else _served[top]
+        parent = sys.modules.get(ours.rpartition(".")[0])
         # Only ever our own folder: a search of sys.path could find somebody else's module.
         found = PathFinder.find_spec(ours, parent.__path__) if parent else _spec_of(ours)
         if found is None:
             return None
-        return ModuleSpec(name, _Loader(ours, found), origin=found.origin,
-                          is_package=found.submodule_search_locations is not None)
+        return ModuleSpec(
+            name, _Loader(ours, found), origin=found.origin, is_package=found.submodule_search_locations is not None
+        )
 
 
 def _spec_of(module_name):
@@ -116,14 +120,16 @@ class _Refusal:
     def create_module(spec):
         """Raise ImportError; say what to do."""
         raise ImportError(
-            f'{spec.name} cannot be loaded in a process that uses verdigris. To have verdigris '
-            'answer for it, call verdigris.install_as_gevent() first, or start the program '
-            'with "verdigris run".', name=spec.name)
+            f"{spec.name} cannot be loaded in a process that uses verdigris. To have verdigris "
+            "answer for it, call verdigris.install_as_gevent() first, or start the program "
+            'with "verdigris run".',
+            name=spec.name,
+        )
 
     @staticmethod
     def exec_module(module):
         """Never reached; the import system asks that it exists."""
 
 
-_OURS = {'gevent': 'verdigris', 'greenlet': 'verdigris.rawgreenlet'}
-_served = {'greenlet': 'verdigris.rawgreenlet'}
+_OURS = {"gevent": "verdigris", "greenlet": "verdigris.rawgreenlet"}
+_served = {"greenlet": "verdigris.rawgreenlet"}

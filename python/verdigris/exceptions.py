@@ -7,6 +7,7 @@
 * `InvalidThreadUseError`: an object of one thread's hub was used from another thread.
 * `HubDestroyed`: thrown into the greenlets of a hub that is being destroyed.
 """
+
 from ._core import (
     BlockingSwitchOutError,
     ConcurrentObjectUseError,
@@ -16,5 +17,11 @@ from ._core import (
     LoopExit,
 )
 
-__all__ = ['BlockingSwitchOutError', 'ConcurrentObjectUseError', 'HubDestroyed',
-           'InvalidSwitchError', 'InvalidThreadUseError', 'LoopExit']
+__all__ = [
+    "BlockingSwitchOutError",
+    "ConcurrentObjectUseError",
+    "HubDestroyed",
+    "InvalidSwitchError",
+    "InvalidThreadUseError",
+    "LoopExit",
+]

@@ -6,13 +6,13 @@ told, at once. Use `verdigris.spawn()` unless you are writing a scheduler.
 Unlike the real greenlet, each has a C stack of its own, so a switch copies no memory and
 costs the same at any depth.
 """
-from ._core import GreenletExit, error, getcurrent, greenlet, gettrace, settrace
 
-__all__ = ['GreenletExit', '__version__', 'error', 'getcurrent', 'greenlet', 'gettrace',
-           'settrace']
+from ._core import GreenletExit, error, getcurrent, gettrace, greenlet, settrace
+
+__all__ = ["GreenletExit", "__version__", "error", "getcurrent", "greenlet", "gettrace", "settrace"]
 
 #: The version of greenlet whose interface this is.
-__version__ = '3.5.6'
+__version__ = "3.5.6"
 
 GREENLET_USE_GC = True
 GREENLET_USE_TRACING = True

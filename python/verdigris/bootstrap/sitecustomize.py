@@ -3,6 +3,7 @@
 Python imports only the first `sitecustomize` that it finds, so this one goes on to import
 the next, which would have run without us.
 """
+
 import os
 import sys
 
@@ -17,15 +18,18 @@ class _Refusal:
 
     def find_spec(self, name, path=None, target=None):
         """Refuse gevent and greenlet; leave everything else to the others."""
-        if name in ('gevent', 'greenlet'):
+        if name in ("gevent", "greenlet"):
             raise ImportError(
                 f'this program was started by "verdigris run", but its Python ({sys.executable}) '
-                f'cannot import verdigris ({self.reason}): install verdigris in it', name=name)
+                f"cannot import verdigris ({self.reason}): install verdigris in it",
+                name=name,
+            )
 
 
 def _start_verdigris():
     try:
         import verdigris
+
         verdigris.install_as_gevent()
     except Exception as error:  # a broken verdigris must not end in the real gevent either
         sys.meta_path.insert(0, _Refusal(error))
@@ -36,7 +40,7 @@ def _run_next_sitecustomize():
     sys.path[:] = [path for path in sys.path if os.path.abspath(path) != here]
     ours = sys.modules.pop(__name__)
     try:
-        import sitecustomize  # noqa: F401
+        import sitecustomize  # type: ignore[import-not-found] # noqa: F401
     except ImportError as error:
         if error.name != __name__:
             raise

@@ -1,0 +1,41 @@
+"""How an error that nobody waits for is printed."""
+
+import time
+import traceback
+
+__all__ = ["print_exception"]
+
+
+def print_exception(stream, context, kind, value, tb):
+    """Write the traceback, then one line: when, what failed, and with which exception.
+
+    Args:
+        stream: a text file; None writes nothing.
+        context: what failed; a string is printed as it is, anything else as
+            `config.format_context` says.
+        kind, value, tb: as sys.exc_info().
+    """
+    if stream is None:
+        return
+    if value is None:
+        stream.write(f"{getattr(kind, '__name__', kind)}\n")
+    else:
+        traceback.print_exception(kind, value, tb, file=stream)
+    del tb
+    if context is None:
+        return
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    name = getattr(kind, "__name__", "exception")
+    stream.write(f"{now} {_describe(context)} failed with {name}\n\n")
+
+
+def _describe(context):
+    if isinstance(context, str):
+        return context
+    from ._settings import config
+
+    try:
+        return config.format_context(context)
+    except Exception:
+        traceback.print_exc()
+        return f"<{type(context).__name__} at 0x{id(context):x}, whose repr() fails>"

@@ -1,0 +1,167 @@
+"""`verdigris.config`: settings, each with an environment variable that gives its first value.
+
+The names and variables are gevent's. A setting is read when something that needs it is
+made; changing it later does not change what is there already.
+"""
+
+import os
+from importlib import import_module
+
+__all__ = ["Config", "config"]
+
+
+class Setting:
+    """One setting: where its value comes from, and what values there are."""
+
+    def __init__(self, variable, default, parse, doc):
+        self.variable = variable
+        self.default = default
+        self.parse = parse
+        self.__doc__ = doc
+
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, config, owner):
+        if config is None:
+            return self
+        if self.name not in config.settings:
+            text = os.environ.get(self.variable, "")
+            setattr(config, self.name, text if text.strip() else self.default)
+        return config.settings[self.name]
+
+    def __set__(self, config, value):
+        config.settings[self.name] = self.parse(value)
+
+
+def boolean(value):
+    """True or False, or a word that means so."""
+    if isinstance(value, str):
+        word = value.strip().lower()
+        if word in ("1", "true", "on", "yes"):
+            return True
+        if word in ("0", "false", "off", "no", ""):
+            return False
+        raise ValueError(f"Invalid boolean: {value!r}")
+    return bool(value)
+
+
+def seconds(value):
+    """A number above or at zero, or None."""
+    if value is None:
+        return None
+    number = float(value)
+    if number < 0:
+        raise ValueError(f"must not be negative: {value!r}")
+    return number
+
+
+def size(value):
+    """A number of bytes, perhaps with KB, MB or GB after it, or None."""
+    if value is None:
+        return None
+    text = str(value).strip().upper()
+    for unit, factor in (("GB", 2**30), ("MB", 2**20), ("KB", 2**10)):
+        if text.endswith(unit):
+            return int(text.removesuffix(unit)) * factor
+    return int(text)
+
+
+def strings(value):
+    """A list of strings, or one string with commas, or None."""
+    return [word.strip() for word in value.split(",")] if isinstance(value, str) else value
+
+
+def anything(value):
+    """Whatever it is."""
+    return value
+
+
+def imported(**short):
+    """A class or function, or the first that can be imported of the names of some.
+
+    A name is one of `short` or 'module.attribute'; several have commas between them.
+    """
+
+    def parse(value):
+        if not isinstance(value, str):
+            return value
+        failures = []
+        for name in value.split(","):
+            path = short.get(name.strip(), name.strip())
+            module, dot, attribute = path.rpartition(".")
+            if not dot:
+                failures.append(f'{path} (known are {", ".join(short)} or "module.attribute")')
+                continue
+            try:
+                return getattr(import_module(module), attribute)
+            except (ImportError, AttributeError) as error:
+                failures.append(f"{path} ({error})")
+        raise ImportError(f"cannot import any of: {'; '.join(failures)}")
+
+    return parse
+
+
+class Config:
+    """The settings, as attributes. Assigning a value checks it."""
+
+    def __init__(self):
+        #: The values that have been asked for or assigned.
+        self.settings = {}
+
+    def set(self, name, value):
+        """Assign the setting called `name`.
+
+        Raises:
+            AttributeError: there is none of this name.
+        """
+        if not isinstance(getattr(type(self), name, None), Setting):
+            raise AttributeError(f"no such setting: {name}")
+        setattr(self, name, value)
+
+    def __dir__(self):
+        return [name for name, value in vars(Config).items() if isinstance(value, Setting)]
+
+    resolver = Setting(
+        "GEVENT_RESOLVER",
+        "thread",
+        imported(thread="verdigris.resolver.thread.Resolver", block="verdigris.resolver.blocking.Resolver"),
+        'How host names are looked up: "thread" in native threads, "block" in this one.',
+    )
+    resolver_nameservers = Setting(
+        "GEVENT_RESOLVER_NAMESERVERS", None, strings, "Name servers, for resolvers that ask them."
+    )
+    resolver_timeout = Setting("GEVENT_RESOLVER_TIMEOUT", None, seconds, "Seconds to wait for a name server.")
+    threadpool = Setting(
+        "GEVENT_THREADPOOL", "verdigris.threadpool.ThreadPool", imported(), "The class of `hub.threadpool`."
+    )
+    threadpool_idle_task_timeout = Setting(
+        "GEVENT_THREADPOOL_IDLE_TASK_TIMEOUT", 5.0, seconds, "Seconds after which a native thread without work ends."
+    )
+    format_context = Setting(
+        "GEVENT_FORMAT_CONTEXT",
+        "pprint.saferepr",
+        imported(),
+        "The function that turns a greenlet into words when its error is reported.",
+    )
+    disable_watch_children = Setting(
+        "GEVENT_NOWAITPID", False, boolean, "Leave child processes to os.waitpid of the system."
+    )
+    trace_malloc = Setting("PYTHONTRACEMALLOC", False, boolean, "Python's own switch for tracing memory.")
+    track_greenlet_tree = Setting(
+        "GEVENT_TRACK_GREENLET_TREE", True, boolean, "Remember where and by whom each greenlet was spawned."
+    )
+    monitor_thread = Setting("GEVENT_MONITOR_THREAD_ENABLE", False, boolean, "Watch hubs from another thread.")
+    max_blocking_time = Setting(
+        "GEVENT_MAX_BLOCKING_TIME", 0.1, seconds, "Seconds without a switch after which the hub counts as blocked."
+    )
+    print_blocking_reports = Setting(
+        "GEVENT_MONITOR_PRINT_BLOCKING_REPORTS", True, boolean, "Print what blocks the hub."
+    )
+    memory_monitor_period = Setting(
+        "GEVENT_MONITOR_MEMORY_PERIOD", 5, seconds, "Seconds between two looks at memory use."
+    )
+    max_memory_usage = Setting("GEVENT_MONITOR_MEMORY_MAX", None, size, "Bytes above which memory use is reported.")
+
+
+config = Config()

@@ -1,0 +1,338 @@
+"""The hub: the greenlet of each thread that runs the event loop.
+
+Whoever waits switches to the hub, and the hub switches to whoever may go on. It is made
+when first needed, is never seen by most programs, and cannot itself wait.
+
+The loop and the switching are Rust (`_core.Loop`); this class is what a program may look
+at and override: what is done with errors, and which resolver and thread pool are used.
+"""
+
+import sys
+from _thread import get_ident
+
+from ._core import (
+    BlockingSwitchOutError,
+    GreenletExit,
+    HubDestroyed,
+    InvalidSwitchError,
+    Loop,
+    LoopExit,
+    get_hub,
+    get_hub_if_exists,
+    getcurrent,
+    greenlet,
+    iwait,
+    kill,
+    set_default_hub_class,
+    set_hub,
+    sleep,
+    spawn_raw,
+    wait,
+)
+from ._report import print_exception
+from ._signal_handler import signal_handler
+from ._waiter import Waiter
+
+__all__ = [
+    "BlockingSwitchOutError",
+    "GreenletExit",
+    "Hub",
+    "HubDestroyed",
+    "InvalidSwitchError",
+    "LoopExit",
+    "Waiter",
+    "get_hub",
+    "get_hub_if_exists",
+    "get_loop",
+    "getcurrent",
+    "idle",
+    "iwait",
+    "kill",
+    "reinit",
+    "set_default_hub_class",
+    "set_hub",
+    "set_loop",
+    "shutdown",
+    "signal",
+    "signal_handler",
+    "sleep",
+    "spawn_raw",
+    "wait",
+]
+
+signal = signal_handler
+
+
+class Hub(greenlet):
+    """The greenlet that runs the event loop of a thread. See `get_hub`."""
+
+    #: Errors that end a greenlet without a report.
+    NOT_ERROR = (GreenletExit, SystemExit)
+    #: Errors that are raised in the main greenlet, wherever they came up.
+    SYSTEM_ERROR = (KeyboardInterrupt, SystemExit, SystemError)
+    #: How many native threads the pool of the hub has.
+    threadpool_size = 10
+    name = ""
+
+    def __init__(self, loop=None, default=None):
+        """`loop`: the loop to run; None makes one. `default`: passed to it."""
+        super().__init__()
+        self.parent = _main_greenlet()
+        self.loop = Loop(default=default) if loop is None else loop
+        self.thread_ident = get_ident()
+        self._resolver = None
+        self._threadpool = None
+
+    def __repr__(self):
+        state = "destroyed" if self.loop is None else repr(self.loop)
+        return f"<{type(self).__name__} {self.name!r} at 0x{id(self):x} {state} thread_ident={self.thread_ident:#x}>"
+
+    # Running and waiting
+
+    def run(self):
+        """The body of the greenlet; do not call it."""
+        while True:
+            self.loop.run()
+            # Nothing is left that could ever wake anybody.
+            self.parent.throw(LoopExit("This operation would block forever", self, self.loop.debug()))
+
+    def switch(self):
+        """Let others run, until somebody switches to the caller.
+
+        Raises:
+            BlockingSwitchOutError: called in the hub.
+            LoopExit: in the main greenlet, when nothing can ever run again.
+        """
+        current = getcurrent()
+        switch_out = getattr(current, "switch_out", None)
+        if switch_out is not None:
+            switch_out()
+        return greenlet.switch(self)
+
+    def switch_out(self):
+        """Called when the hub itself is about to wait, which is impossible."""
+        raise BlockingSwitchOutError("Impossible to call blocking function in the event loop callback")
+
+    def wait(self, watcher):
+        """Wait until `watcher`, one of the loop's that is not started, fires.
+
+        Raises:
+            InvalidSwitchError: something else switched to the caller.
+        """
+        waiter = Waiter(self)
+        watcher.start(waiter.switch, waiter)
+        try:
+            result = waiter.get()
+            if result is not waiter:
+                raise InvalidSwitchError(
+                    f"Invalid switch into {getcurrent()}: got {result!r} (expected {waiter!r}; "
+                    f"waiting on {self!r} with {watcher!r})"
+                )
+        finally:
+            watcher.stop()
+
+    def cancel_wait(self, watcher, error, close_watcher=False):
+        """Throw `error` into whoever is in `wait(watcher)`, in the next turn of the loop."""
+        if watcher is None or self.loop is None:
+            return
+        if watcher.callback is not None:
+            self.loop.run_callback(self._cancel_wait, watcher, error, close_watcher)
+        elif close_watcher:
+            watcher.close()
+
+    def cancel_waits_close_and_then(self, watchers, exc_kind, then, *then_args):
+        """`cancel_wait` of many, closing them, then call `then(*then_args)`; all in the loop."""
+        self.loop.run_callback(self._cancel_waits_then, list(watchers), exc_kind, then, then_args)
+
+    def _cancel_wait(self, watcher, error, close_watcher):
+        callback = watcher.callback
+        if close_watcher:
+            watcher.close()
+        else:
+            watcher.stop()
+        # `wait` started it with the bound method of a Waiter.
+        waiter = getattr(callback, "__self__", None)
+        if waiter is not None:
+            waiter.throw(error)
+
+    def _cancel_waits_then(self, watchers, exc_kind, then, then_args):
+        for watcher in watchers:
+            self._cancel_wait(watcher, exc_kind, True)
+        then(*then_args)
+
+    def join(self, timeout=None):
+        """Let everything run; True when nothing is left, False after `timeout` seconds."""
+        if self.dead:
+            return True
+        waiter = Waiter(self)
+        timer = None
+        if timeout is not None:
+            timer = self.loop.timer(timeout, ref=False)
+            timer.start(waiter.switch, None)
+        try:
+            waiter.get()
+            return False
+        except LoopExit:
+            return True
+        finally:
+            if timer is not None:
+                timer.stop()
+                timer.close()
+
+    def destroy(self, destroy_loop=None):
+        """Take the hub out of its thread; the next `get_hub` makes another.
+
+        `destroy_loop`: also free the loop; None does so unless it is the default loop.
+        """
+        if self._resolver is not None:
+            self._resolver.close()
+            self._resolver = None
+        if self._threadpool is not None:
+            self._threadpool.kill()
+            self._threadpool = None
+        if destroy_loop is None:
+            destroy_loop = not self.loop.default
+        if get_hub_if_exists() is self:
+            set_hub(None)
+        if not self.dead and getcurrent() is not self:
+            self.throw(HubDestroyed(destroy_loop))
+        if destroy_loop:
+            self.loop.destroy()
+        self.loop = None
+
+    # Errors
+
+    @property
+    def exception_stream(self):
+        """Where `print_exception` writes: sys.stderr; a subclass may say otherwise, None: nowhere."""
+        return sys.stderr
+
+    def handle_error(self, context, type, value, tb):
+        """Called with every error that nobody is waiting for.
+
+        It prints the error, and hands it to `handle_system_error` if it is one that should
+        end the program, or if `context` is None.
+
+        Args:
+            context: the greenlet, watcher or callback that failed.
+            type, value, tb: as sys.exc_info().
+        """
+        if isinstance(value, HubDestroyed):
+            self.parent.throw(type, value, tb)
+            return
+        if not issubclass(type, self.NOT_ERROR):
+            self.print_exception(context, type, value, tb)
+        if context is None or issubclass(type, self.SYSTEM_ERROR):
+            self.handle_system_error(type, value, tb)
+
+    def handle_system_error(self, type, value, tb=None):
+        """Raise the error in the main greenlet."""
+        current = getcurrent()
+        if current is self or current is self.parent or self.loop is None:
+            self.parent.throw(type, value, tb)
+            return
+        come_back = self.loop.run_callback(current.switch)
+        try:
+            self.parent.throw(type, value, tb)
+        finally:
+            come_back.stop()
+
+    def print_exception(self, context, t, v, tb):
+        """Print an error on `exception_stream`: the traceback, then when and where it was."""
+        print_exception(self.exception_stream, context, t, v, tb)
+
+    # What it lends out
+
+    @property
+    def resolver_class(self):
+        """The class that `resolver` is made of: what `config.resolver` says."""
+        return _settings().resolver
+
+    @property
+    def resolver(self):
+        """What looks up host names for the sockets of this thread. May be assigned."""
+        if self._resolver is None:
+            self._resolver = self.resolver_class(hub=self)
+        return self._resolver
+
+    @resolver.setter
+    def resolver(self, value):
+        self._resolver = value
+
+    @resolver.deleter
+    def resolver(self):
+        self._resolver = None
+
+    @property
+    def threadpool_class(self):
+        """The class that `threadpool` is made of: what `config.threadpool` says."""
+        return _settings().threadpool
+
+    @property
+    def threadpool(self):
+        """The native threads for calls that would block this thread. May be assigned."""
+        if self._threadpool is None:
+            self._threadpool = self.threadpool_class(self.threadpool_size, hub=self)
+        return self._threadpool
+
+    @threadpool.setter
+    def threadpool(self, value):
+        self._threadpool = value
+
+    @threadpool.deleter
+    def threadpool(self):
+        self._threadpool = None
+
+
+def idle(priority=0):
+    """Wait until the loop has nothing else to do, of the same or a higher priority."""
+    hub = get_hub()
+    watcher = hub.loop.idle()
+    if priority:
+        watcher.priority = priority
+    hub.wait(watcher)
+
+
+def get_loop():
+    """The loop of this thread's hub."""
+    return get_hub().loop
+
+
+def set_loop(loop):
+    """Give this thread's hub another loop, which is not running."""
+    get_hub().loop = loop
+
+
+def reinit(hub=None):
+    """Repair the hub in a child after a fork that did not go through `verdigris.os.fork`.
+
+    The loop gets its own kernel objects, and the thread pool forgets the parent's threads.
+    """
+    hub = hub or get_hub_if_exists()
+    if hub is None or hub.loop is None:
+        return
+    hub.loop.reinit()
+    for part in (hub._threadpool, hub._resolver):
+        if hasattr(part, "_on_fork"):
+            part._on_fork()
+
+
+def shutdown():
+    """End the program as `sys.exit()` in the main greenlet would; the name is gevent 0.13's.
+
+    It can be called anywhere, also as a signal handler: `signal_handler(SIGQUIT, shutdown)`.
+    """
+    get_hub().handle_system_error(SystemExit, SystemExit(0))
+
+
+def _main_greenlet():
+    current = getcurrent()
+    while current.parent is not None:
+        current = current.parent
+    return current
+
+
+def _settings():
+    from ._settings import config
+
+    return config

@@ -1,0 +1,100 @@
+"""What monkey patching replaces: for each `patch_*` function, modules and names.
+
+A name that this Python's module does not have is left out; a name that the module of ours
+does not have is a mistake of the table, which the tests look for.
+"""
+
+from typing import NamedTuple
+
+__all__ = ["NOT_YET", "TABLE", "Replacement"]
+
+
+class Replacement(NamedTuple):
+    """Names of a standard module that come from a module of ours."""
+
+    #: The standard module.
+    target: str
+    #: Ours.
+    source: str
+    #: What is replaced.
+    names: tuple[str, ...]
+    #: What is taken out, because it would block and we have nothing in its place. Only if
+    #: patching is `aggressive`.
+    removed: tuple[str, ...] = ()
+
+
+TABLE = {
+    "os": (Replacement("os", "verdigris.os", ("fork", "forkpty", "waitpid")),),
+    "time": (Replacement("time", "verdigris.time", ("sleep",)),),
+    "thread": (
+        Replacement(
+            "_thread",
+            "verdigris.thread",
+            (
+                "LockType",
+                "_ThreadHandle",
+                "_local",
+                "_make_thread_handle",
+                "allocate_lock",
+                "exit",
+                "get_ident",
+                "lock",
+                "stack_size",
+                "start_joinable_thread",
+                "start_new_thread",
+            ),
+        ),
+    ),
+    "threading": (
+        Replacement(
+            "threading",
+            "verdigris.threading",
+            (
+                "Lock",
+                "Thread",
+                "Timer",
+                "_CRLock",
+                "_DummyThread",
+                "_ThreadHandle",
+                "_allocate_lock",
+                "_make_thread_handle",
+                "_set_sentinel",
+                "_shutdown",
+                "_start_joinable_thread",
+                "_start_new_thread",
+                "get_ident",
+                "local",
+            ),
+        ),
+    ),
+    "threading_event": (Replacement("threading", "verdigris.threading", ("Event",)),),
+    "threading_local": (Replacement("_threading_local", "verdigris.local", ("local",)),),
+    "socket": (
+        Replacement(
+            "socket",
+            "verdigris.socket",
+            ("SocketType", "_fallback_socketpair", "create_connection", "fromfd", "socket", "socketpair"),
+        ),
+    ),
+    "dns": (
+        Replacement(
+            "socket",
+            "verdigris.socket",
+            ("getaddrinfo", "getfqdn", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo"),
+        ),
+    ),
+    "select": (
+        Replacement("select", "verdigris.select", ("poll", "select"), removed=("devpoll", "epoll", "kevent", "kqueue")),
+        Replacement(
+            "selectors",
+            "verdigris.selectors",
+            ("DefaultSelector",),
+            removed=("DevpollSelector", "EpollSelector", "KqueueSelector"),
+        ),
+    ),
+    "queue": (Replacement("queue", "verdigris.queue", ("LifoQueue", "PriorityQueue", "Queue", "SimpleQueue")),),
+    "signal": (Replacement("signal", "verdigris.signal", ("getsignal", "set_wakeup_fd", "signal")),),
+}
+
+#: What `patch_all` can be asked to patch and we have no modules for yet.
+NOT_YET = ("builtins", "contextvars", "ssl", "subprocess", "sys")

@@ -1,0 +1,289 @@
+"""Groups of greenlets, and pools: groups of bounded size.
+
+A group forgets a greenlet as soon as it has ended. A pool has a semaphore with one count
+for each greenlet that it may still take, so that starting one in a full pool waits.
+
+A `map` inside a greenlet of a pool that is full waits for itself for ever, as gevent's does.
+"""
+
+from queue import Full
+
+from ._core import Greenlet, GreenletExit, Timeout, getcurrent, joinall, kill
+from ._imap import IMap, IMapUnordered
+from .event import Event
+from .lock import DummySemaphore, Semaphore
+
+__all__ = ["Group", "Pool", "PoolFull"]
+
+
+class PoolFull(Full):
+    """A greenlet was added to a full pool without waiting, or for too long."""
+
+    def __init__(self, *args):
+        super().__init__(*(args or ("the pool is full",)))
+
+
+class Mapping:
+    """The ways to call a function on many arguments. They need `spawn` and no more, so the
+    thread pool has them too."""
+
+    greenlet_class = Greenlet
+
+    def spawn(self, function, *args, **kwargs):
+        """Start a call; return its greenlet, or something with the same `get` and `rawlink`."""
+        raise NotImplementedError
+
+    def apply_cb(self, func, args=None, kwds=None, callback=None):
+        """`apply`, then `callback(result)`, then return the result."""
+        result = self.apply(func, args, kwds)
+        if callback is not None:
+            self._call_later(callback, result)
+        return result
+
+    def apply_async(self, func, args=None, kwds=None, callback=None):
+        """Start a call and return its greenlet; `callback(result)` runs if it succeeds.
+
+        Where there is no room for another greenlet, the returned one waits for room, and
+        the caller does not.
+        """
+        if self._is_blocked():
+            return Greenlet.spawn(self.apply_cb, func, args, kwds, callback)
+        greenlet = self.spawn(func, *(args or ()), **(kwds or {}))
+        if callback is not None:
+            greenlet.link(_ValueTo(callback))
+        return greenlet
+
+    def apply(self, func, args=None, kwds=None):
+        """Call in a greenlet of the group, and wait for the result (or its exception).
+
+        Called from within the group, it calls directly: waiting could wait for itself.
+        """
+        args, kwds = args or (), kwds or {}
+        if self._is_inside():
+            return func(*args, **kwds)
+        return self.spawn(func, *args, **kwds).get()
+
+    def map(self, func, iterable):
+        """The list of `func(item)`, run side by side, in the order of the items."""
+        return list(self.imap(func, iterable))
+
+    def map_cb(self, func, iterable, callback=None):
+        """`map`, then `callback(result)`, then return the result."""
+        result = self.map(func, iterable)
+        if callback is not None:
+            callback(result)
+        return result
+
+    def map_async(self, func, iterable, callback=None):
+        """A greenlet that does a `map`; its value is the list."""
+        return Greenlet.spawn(self.map_cb, func, iterable, callback)
+
+    def imap(self, func, *iterables, maxsize=None):
+        """Iterate over `func(*items)` in order, while later ones are running.
+
+        `maxsize` bounds how many calls may be running or waiting to be taken; None: all.
+        An exception is raised when its turn comes, and the iteration can go on after it.
+        """
+        return IMap.spawn(func, zip(*iterables, strict=False), self.spawn, maxsize)
+
+    def imap_unordered(self, func, *iterables, maxsize=None):
+        """`imap`, but each result as soon as it is there."""
+        return IMapUnordered.spawn(func, zip(*iterables, strict=False), self.spawn, maxsize)
+
+    def _call_later(self, callback, result):
+        Greenlet.spawn(callback, result)
+
+    def _is_inside(self):
+        return False
+
+    def _is_blocked(self):
+        return False
+
+
+class Group(Mapping):
+    """Greenlets that are joined or killed together. `in`, `len` and iteration see those
+    that have not ended."""
+
+    def __init__(self, *greenlets):
+        """Begin with `greenlets`, each an existing one, or nothing."""
+        if len(greenlets) == 1 and not hasattr(greenlets[0], "rawlink"):
+            greenlets = tuple(greenlets[0])
+        self.greenlets = set()
+        self.dying = set()
+        self._empty_event = Event()
+        self._empty_event.set()
+        for greenlet in greenlets:
+            self.add(greenlet)
+
+    def __repr__(self):
+        return f"<{type(self).__name__} at 0x{id(self):x} {self.greenlets}>"
+
+    def __len__(self):
+        return len(self.greenlets)
+
+    def __bool__(self):
+        return True
+
+    def __contains__(self, greenlet):
+        return greenlet in self.greenlets
+
+    def __iter__(self):
+        return iter(self.greenlets)
+
+    def add(self, greenlet):
+        """Take in a greenlet; it leaves by itself when it ends."""
+        if greenlet in self.greenlets:
+            return
+        self.greenlets.add(greenlet)
+        self._empty_event.clear()
+        greenlet.rawlink(self._discard)
+
+    def _discard(self, greenlet):
+        if greenlet not in self.greenlets:
+            return False
+        self.greenlets.discard(greenlet)
+        self.dying.discard(greenlet)
+        if not self.greenlets:
+            self._empty_event.set()
+        return True
+
+    def discard(self, greenlet):
+        """Let go of a greenlet, which goes on running."""
+        if self._discard(greenlet):
+            greenlet.unlink(self._discard)
+
+    def start(self, greenlet):
+        """Take in a greenlet that was made and not yet started, and start it."""
+        self.add(greenlet)
+        greenlet.start()
+
+    def spawn(self, *args, **kwargs):
+        """Make a `greenlet_class` of the arguments, start it in the group, return it."""
+        greenlet = self.greenlet_class(*args, **kwargs)
+        self.start(greenlet)
+        return greenlet
+
+    def full(self):
+        """Whether there is no room: never, in a group."""
+        return False
+
+    def wait_available(self, timeout=None):
+        """Wait until there is room: returns at once, in a group."""
+
+    def join(self, timeout=None, raise_error=False):
+        """Wait until the group is empty; True, or False if `timeout` seconds passed first.
+
+        With `raise_error`, the first error found among the greenlets is raised afterwards.
+        """
+        greenlets = list(self.greenlets) if raise_error else ()
+        result = self._empty_event.wait(timeout=timeout)
+        for greenlet in greenlets:
+            if getattr(greenlet, "exception", None) is not None:
+                raise greenlet.exception
+        return result
+
+    def kill(self, exception=GreenletExit, block=True, timeout=None):
+        """Throw `exception` into every greenlet of the group.
+
+        With `block`, wait until all have ended, those included that are added meanwhile,
+        but at most `timeout` seconds.
+        """
+        with Timeout(timeout, False):
+            while self.greenlets:
+                for greenlet in list(self.greenlets):
+                    self._kill(greenlet, exception)
+                if not block:
+                    break
+                joinall(list(self.greenlets))
+
+    def killone(self, greenlet, exception=GreenletExit, block=True, timeout=None):
+        """Throw `exception` into one greenlet; nothing happens if it is not in the group."""
+        if greenlet in self.greenlets:
+            self._kill(greenlet, exception)
+            if block:
+                greenlet.join(timeout)
+
+    def _kill(self, greenlet, exception):
+        if greenlet not in self.dying:
+            self.dying.add(greenlet)
+            if hasattr(greenlet, "kill"):
+                greenlet.kill(exception, block=False)
+            else:
+                kill(greenlet, exception)
+
+    def _is_inside(self):
+        return getcurrent() in self
+
+    def _is_blocked(self):
+        return self.full()
+
+
+class Pool(Group):
+    """A group of at most `size` greenlets."""
+
+    def __init__(self, size=None, greenlet_class=None):
+        """`size`: how many at once; None is no bound. `greenlet_class`: what `spawn` makes."""
+        if size is not None and size < 0:
+            raise ValueError(f"size must not be negative: {size!r}")
+        super().__init__()
+        self.size = size
+        self._semaphore = DummySemaphore() if size is None else Semaphore(size)
+        if greenlet_class is not None:
+            self.greenlet_class = greenlet_class
+
+    def full(self):
+        """Whether adding another greenlet would have to wait."""
+        return self.free_count() <= 0
+
+    def free_count(self):
+        """How many more fit; 1 if there is no bound."""
+        return 1 if self.size is None else max(0, self.size - len(self))
+
+    def wait_available(self, timeout=None):
+        """Wait until there is room, at most `timeout` seconds; the number of free places."""
+        return self._semaphore.wait(timeout=timeout)
+
+    def start(self, greenlet, *args, **kwargs):
+        """`add` with these arguments, then start the greenlet."""
+        self.add(greenlet, *args, **kwargs)
+        greenlet.start()
+
+    def add(self, greenlet, blocking=True, timeout=None):
+        """Take in a greenlet, waiting for room if `blocking`, at most `timeout` seconds.
+
+        Raises:
+            PoolFull: there was no room.
+        """
+        if greenlet in self.greenlets:
+            return
+        if not self._semaphore.acquire(blocking=blocking, timeout=timeout):
+            raise PoolFull
+        try:
+            super().add(greenlet)
+        except BaseException:
+            self.greenlets.discard(greenlet)
+            self._semaphore.release()
+            raise
+
+    def _discard(self, greenlet):
+        was_member = super()._discard(greenlet)
+        if was_member:
+            self._semaphore.release()
+        return was_member
+
+
+class _ValueTo:
+    """A link that hands on the value of a greenlet which succeeded."""
+
+    def __init__(self, callback):
+        self.callback = callback
+
+    def __call__(self, greenlet):
+        if greenlet.successful():
+            self.callback(greenlet.value)
+
+    def __eq__(self, other):
+        return self.callback == getattr(other, "callback", other)
+
+    def __hash__(self):
+        return hash(self.callback)

@@ -1,0 +1,225 @@
+"""The `_thread` module with greenlets for threads. What monkey patching puts in its place."""
+
+import _thread as _native
+from _thread import (
+    TIMEOUT_MAX,
+    RLock,
+    error,
+    get_native_id,
+    interrupt_main,
+)
+
+from ._core import BoundedSemaphore, Event, Greenlet, GreenletExit, getcurrent
+
+__all__ = [
+    "TIMEOUT_MAX",
+    "LockType",
+    "RLock",
+    "allocate_lock",
+    "error",
+    "exit",
+    "get_ident",
+    "get_native_id",
+    "interrupt_main",
+    "lock",
+    "stack_size",
+    "start_joinable_thread",
+    "start_new_thread",
+]
+
+_native_stack_size = _native.stack_size
+
+
+def get_ident(gr=None):
+    """A number for the current greenlet, or for `gr`; no other living one has it."""
+    return id(getcurrent() if gr is None else gr)
+
+
+class LockType(BoundedSemaphore):
+    """A lock with the interface of `_thread.lock`; it may be released by another greenlet."""
+
+    _OVER_RELEASE_ERROR = error
+
+    def acquire(self, blocking=True, timeout=-1):
+        """Take the lock; whether that succeeded within `timeout` seconds (-1: no limit).
+
+        Raises:
+            ValueError: a timeout without blocking, or a negative one other than -1.
+            OverflowError: a timeout above TIMEOUT_MAX.
+        """
+        if timeout == -1:
+            timeout = None
+        elif not blocking:
+            raise ValueError("can't specify a timeout for a non-blocking call")
+        elif timeout is not None:
+            if timeout < 0:
+                raise ValueError("timeout value must be a non-negative number")
+            if timeout > TIMEOUT_MAX:
+                raise OverflowError("timeout value is too large")
+        return super().acquire(blocking, timeout)
+
+    def release(self):
+        """Give the lock up.
+
+        Raises:
+            RuntimeError: nobody has it.
+        """
+        if self.counter:
+            raise error("release unlocked lock")
+        super().release()
+
+    def __enter__(self):
+        return self.acquire()
+
+    def __exit__(self, *exc):
+        self.release()
+
+    def __repr__(self):
+        state = "locked" if self.locked() else "unlocked"
+        return f"<{state} {type(self).__module__}.{type(self).__name__} object at 0x{id(self):x}>"
+
+    def _at_fork_reinit(self):
+        # In the child of a fork: whoever had it may be a thread that the child does not have.
+        if self.locked():
+            self.release()
+
+
+lock = LockType
+allocate_lock = allocate = LockType
+
+
+def start_new_thread(function, args=(), kwargs=None):
+    """Run `function(*args, **kwargs)` in a new greenlet; returns its `get_ident`.
+
+    Raises:
+        TypeError: function cannot be called, args is no tuple or kwargs no dictionary.
+    """
+    return get_ident(_start(function, args, kwargs))
+
+
+def _start(function, args=(), kwargs=None):
+    if not callable(function):
+        raise TypeError("first arg must be callable")
+    if not isinstance(args, tuple):
+        raise TypeError("2nd arg must be a tuple")
+    if kwargs is not None and not isinstance(kwargs, dict):
+        raise TypeError("optional 3rd arg must be a dictionary")
+    return Greenlet.spawn(function, *args, **(kwargs or {}))
+
+
+start_new = start_new_thread
+
+
+class _ThreadHandle:
+    """What `threading.Thread` holds of its running thread, from Python 3.13."""
+
+    def __init__(self):
+        self._greenlet = None
+        self._ident = 0
+        self._done = Event()
+
+    @property
+    def ident(self):
+        """The `get_ident` of the greenlet; 0 before it was started."""
+        return self._ident
+
+    def is_done(self):
+        """Whether the greenlet has ended, or been declared to have."""
+        return self._done.is_set() or (self._greenlet is not None and self._greenlet.dead)
+
+    def join(self, timeout=-1):
+        """Wait for the end, at most `timeout` seconds (None or below 0: without limit).
+
+        Raises:
+            RuntimeError: the greenlet waits for itself, or was not started.
+        """
+        if self._greenlet is None and not self._ident:
+            raise RuntimeError("thread not started")
+        if self._greenlet is getcurrent():
+            raise RuntimeError("Cannot join current thread")
+        self._done.wait(None if timeout is None or timeout < 0 else timeout)
+
+    def _set_done(self):
+        self._done.set()
+
+    def _attach(self, greenlet):
+        self._greenlet = greenlet
+        self._ident = get_ident(greenlet)
+        greenlet.rawlink(self._on_end)
+
+    def _on_end(self, _greenlet):
+        self._done.set()
+
+    def __repr__(self):
+        return f"<{type(self).__name__} object: ident={self._ident}>"
+
+
+def _make_thread_handle(ident):
+    """A handle for a greenlet that was not started by `start_joinable_thread`."""
+    handle = _ThreadHandle()
+    handle._ident = ident
+    return handle
+
+
+def start_joinable_thread(function, handle=None, daemon=True):
+    """Run `function()` in a new greenlet that `handle`, made here if None, can wait for.
+
+    `daemon` is accepted: whether the program waits for it is up to `threading`.
+
+    Raises:
+        TypeError: function cannot be called.
+        RuntimeError: the handle has been started already.
+    """
+    if not callable(function):
+        raise TypeError("thread function must be callable")
+    if handle is None:
+        handle = _ThreadHandle()
+    elif not isinstance(handle, _ThreadHandle):
+        raise TypeError("'handle' must be a _ThreadHandle")
+    elif handle._ident:
+        raise RuntimeError("thread already started")
+    handle._attach(_start(function))
+    return handle
+
+
+def exit():
+    """End the current greenlet, silently."""
+    raise GreenletExit
+
+
+def stack_size(size=None):
+    """The stack size of native threads; a greenlet's is chosen elsewhere.
+
+    Raises:
+        ValueError: the size is too small for the system.
+    """
+    return _native_stack_size() if size is None else _native_stack_size(size)
+
+
+def _set_sentinel():
+    """A lock that is released when the current greenlet ends: what `threading.Thread` waits
+    for before Python 3.13."""
+    sentinel = LockType()
+    current = getcurrent()
+    if hasattr(current, "rawlink"):
+        current.rawlink(lambda _greenlet: sentinel.locked() and sentinel.release())
+    return sentinel
+
+
+__implements__ = [
+    name
+    for name in (
+        "LockType",
+        "_ThreadHandle",
+        "_local",
+        "_make_thread_handle",
+        "allocate_lock",
+        "exit",
+        "get_ident",
+        "lock",
+        "stack_size",
+        "start_joinable_thread",
+        "start_new_thread",
+    )
+    if hasattr(_native, name)
+]

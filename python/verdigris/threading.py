@@ -1,0 +1,93 @@
+"""What monkey patching puts into the standard `threading` module, so that its threads are
+greenlets. Outside of that, use the standard module."""
+
+import threading as _native
+import weakref
+
+from ._core import getcurrent
+from .event import Event
+from .local import local
+from .thread import (
+    LockType,
+    get_ident,
+    start_joinable_thread,
+    start_new_thread,
+)
+
+__all__ = ["Event", "Lock", "Thread", "Timer", "get_ident", "local", "main_native_thread"]
+
+Lock = _allocate_lock = LockType
+_start_new_thread = start_new_thread
+_start_joinable_thread = start_joinable_thread
+Thread = _native.Thread
+Timer = _native.Timer
+_native_shutdown = _native._shutdown  # type: ignore[attr-defined]
+_native_main_thread = _native.main_thread()
+
+# threading.RLock() then makes the class written in Python, over our Lock and get_ident.
+_CRLock = None
+
+
+class _DummyThread(_native._DummyThread):
+    """The Thread of a greenlet that `threading` did not start. It is forgotten when the
+    greenlet ends; the standard class would wait for the end of the native thread."""
+
+    def __init__(self):
+        super().__init__()
+        ident, current = self._ident, getcurrent()
+        if hasattr(current, "rawlink"):
+            current.rawlink(lambda _greenlet: _forget(ident))
+        else:
+            self._forget_with_greenlet = weakref.ref(current, lambda _ref: _forget(ident))
+
+
+def _forget(ident):
+    thread = _native._active.get(ident)
+    if isinstance(thread, _DummyThread):
+        del _native._active[ident]
+
+
+def main_native_thread():
+    """The Thread of the main thread, also when asked from another."""
+    return _native_main_thread
+
+
+def _shutdown():
+    """At the end of the program: wait for threads that are not daemons, greenlets too."""
+    me = _native.current_thread()
+    while True:
+        others = [
+            thread
+            for thread in _native.enumerate()
+            if not thread.daemon
+            and thread is not me
+            and thread is not _native_main_thread
+            and not isinstance(thread, _native._DummyThread)
+        ]
+        if not others:
+            break
+        for thread in others:
+            thread.join()
+    _native_shutdown()
+
+
+__implements__ = [
+    name
+    for name in (
+        "Lock",
+        "Thread",
+        "Timer",
+        "_CRLock",
+        "_DummyThread",
+        "_ThreadHandle",
+        "_allocate_lock",
+        "_make_thread_handle",
+        "_set_sentinel",
+        "_shutdown",
+        "_start_joinable_thread",
+        "_start_new_thread",
+        "get_ident",
+        "local",
+    )
+    if hasattr(_native, name)
+]

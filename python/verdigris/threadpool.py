@@ -1,0 +1,225 @@
+"""Native threads for what would block the hub: name lookups, C libraries, big computations.
+
+`ThreadPool.spawn` hands a call to a thread and returns an AsyncResult. The pool stays
+native under monkey patching: all it takes from the standard library are C functions that
+patching replaces only by name, and they are taken at import from the originals.
+"""
+
+import sys
+from _queue import Empty, SimpleQueue
+
+from ._core import AsyncResult, get_hub, get_hub_if_exists
+from .event import Event
+from .lock import Semaphore
+from .monkey import get_original
+from .pool import Mapping
+
+__all__ = ["ThreadPool", "ThreadPoolExecutor"]  # noqa: F822 - one is lazy
+
+_start_native_thread = get_original("_thread", "start_new_thread")
+
+
+class ThreadPool(Mapping):
+    """At most `maxsize` native threads, started when needed.
+
+    `spawn` waits while all of them are busy; `len()` is the number of calls not finished.
+    """
+
+    def __init__(self, maxsize, hub=None, idle_task_timeout=-1):
+        """
+        Args:
+            maxsize: how many threads at most; at least 1.
+            hub: whose greenlets wait for the results; None is this thread's.
+            idle_task_timeout: seconds after which a thread without work ends; -1 is never.
+
+        Raises:
+            ValueError: maxsize is below 1.
+        """
+        self.hub = get_hub() if hub is None else hub
+        self.idle_task_timeout = idle_task_timeout
+        self._tasks = SimpleQueue()
+        self._size = 0
+        self._unfinished = 0
+        self._finished = Event()
+        self._finished.set()
+        self._maxsize = _checked(maxsize)
+        self._places = Semaphore(maxsize)
+
+    def __repr__(self):
+        return (
+            f"<{type(self).__name__} at 0x{id(self):x} tasks={len(self)} size={self.size} "
+            f"maxsize={self.maxsize} hub={self.hub!r}>"
+        )
+
+    def __len__(self):
+        return self._unfinished
+
+    def __bool__(self):
+        return True
+
+    @property
+    def size(self):
+        """How many threads there are."""
+        return self._size
+
+    @property
+    def maxsize(self):
+        """How many threads there may be; may be assigned. Threads too many end when idle."""
+        return self._maxsize
+
+    @maxsize.setter
+    def maxsize(self, value):
+        change = _checked(value) - self._maxsize
+        self._maxsize = value
+        self._places.counter += change
+        self.adjust()
+
+    def adjust(self):
+        """End idle threads that are more than `maxsize`."""
+        for _ in range(self._size - max(self._maxsize, self._unfinished)):
+            self._tasks.put(None)
+
+    def spawn(self, func, *args, **kwargs):
+        """Have `func(*args, **kwargs)` called in a thread; returns an AsyncResult at once, or
+        when a thread is free. An error is reported, and raised in `get`."""
+        return self._spawn(func, args, kwargs, report=True)
+
+    def _spawn(self, func, args, kwargs, report):
+        while not self._places.acquire():
+            pass
+        try:
+            task = _Task(self, func, args, kwargs, report)
+            self._unfinished += 1
+            self._finished.clear()
+            if self._size < min(self._unfinished, self._maxsize):
+                self._start_thread()
+        except BaseException:
+            self._places.release()
+            raise
+        self._tasks.put(task)
+        return task.result
+
+    def apply_quietly(self, func, args=(), kwargs=None):
+        """`apply`, for errors that are an ordinary answer: they are raised and not reported."""
+        return self._spawn(func, args, kwargs or {}, report=False).get()
+
+    def _start_thread(self):
+        self._size += 1
+        try:
+            _start_native_thread(_work, (self._tasks, self.idle_task_timeout, self._thread_ended))
+        except BaseException:
+            self._size -= 1
+            raise
+
+    def _thread_ended(self):
+        # Called in the ending thread. The hub may have been destroyed before.
+        loop = self.hub.loop
+        if loop is not None:
+            loop.run_callback_threadsafe(self._count_thread_out)
+
+    def _count_thread_out(self):
+        self._size -= 1
+        # A task may have been put in just as the thread gave up waiting.
+        if self._size < min(self._unfinished, self._maxsize):
+            self._start_thread()
+
+    def _task_ended(self):
+        self._unfinished -= 1
+        self._places.release()
+        if not self._unfinished:
+            self._finished.set()
+
+    def join(self, timeout=None):
+        """Wait until every call has finished; False if `timeout` seconds passed before."""
+        return self._finished.wait(timeout=timeout)
+
+    def kill(self):
+        """End the threads, each after what it is doing. The pool may be used again."""
+        for _ in range(self._size):
+            self._tasks.put(None)
+
+    def _on_fork(self):
+        # The child has none of the threads, and nobody will finish their calls.
+        self._tasks = SimpleQueue()
+        self._size = self._unfinished = 0
+        self._places = Semaphore(self._maxsize)
+        self._finished.set()
+
+    def _is_blocked(self):
+        return not self._places.ready()
+
+
+class _Task:
+    """One call, and what brings its outcome from the thread to the hub."""
+
+    def __init__(self, pool, func, args, kwargs, report):
+        self.result = AsyncResult()
+        self._pool = pool
+        self._call = (func, args, kwargs)
+        self._report = report
+        self._outcome = None
+        # Started here, it keeps the loop waiting for the thread.
+        self._done = pool.hub.loop.async_()
+        self._done.start(self._deliver)
+
+    def run(self):
+        """In the thread: call, and wake the hub."""
+        func, args, kwargs = self._call
+        try:
+            self._outcome = (func(*args, **kwargs), None)
+        except BaseException as error:
+            self._outcome = (None, error)
+        self._call = func = args = kwargs = None
+        self._done.send()
+
+    def _deliver(self):
+        self._done.stop()
+        self._done.close()
+        pool, self._pool = self._pool, None
+        pool._task_ended()
+        value, error = self._outcome
+        if error is None:
+            self.result.set(value)
+            return
+        self.result.set_exception(error, (type(error), error, error.__traceback__))
+        if self._report:
+            pool.hub.handle_error(pool, type(error), error, error.__traceback__)
+
+
+def _work(tasks, idle_timeout, on_end):
+    """The body of each native thread."""
+    try:
+        while True:
+            try:
+                task = tasks.get(timeout=idle_timeout) if idle_timeout >= 0 else tasks.get()
+            except Empty:
+                return
+            if task is None:
+                return
+            task.run()
+            del task
+    finally:
+        hub = get_hub_if_exists()
+        if hub is not None:
+            # A call has used a hub of this thread, which ends now.
+            hub.destroy(destroy_loop=True)
+        if not sys.is_finalizing():
+            on_end()
+
+
+def _checked(maxsize):
+    if not isinstance(maxsize, int):
+        raise TypeError(f"maxsize must be an integer: {maxsize!r}")
+    if maxsize < 1:
+        raise ValueError(f"maxsize must be at least 1: {maxsize!r}")
+    return maxsize
+
+
+def __getattr__(name):
+    if name == "ThreadPoolExecutor":
+        # Few use it, and its base class imports much.
+        from ._executor import ThreadPoolExecutor
+
+        globals()[name] = ThreadPoolExecutor
+        return ThreadPoolExecutor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

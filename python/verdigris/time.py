@@ -1,0 +1,8 @@
+"""The standard `time` module, with a `sleep` that lets other greenlets run."""
+
+from time import *  # noqa: F403
+
+from ._core import sleep  # type: ignore[assignment]
+
+__all__ = ["sleep"]
+__implements__ = ["sleep"]
