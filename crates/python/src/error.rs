@@ -56,10 +56,12 @@ create_exception!(
 /// An operating system error as the OSError subclass that its number means.
 pub fn os_error(error: std::io::Error) -> PyErr {
     match error.raw_os_error() {
-        Some(number) => PyOSError::new_err((
-            number,
-            std::io::Error::from_raw_os_error(number).to_string(),
-        )),
+        Some(number) => {
+            // Rust adds the number to the system's words, and so does Python.
+            let text = std::io::Error::from_raw_os_error(number).to_string();
+            let words = text.split(" (os error").next().unwrap_or_default();
+            PyOSError::new_err((number, words.to_owned()))
+        }
         None => PyErr::from(error),
     }
 }

@@ -12,7 +12,7 @@ use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use reactor::{Events, Reactor, Ready, TimerKey, Waker};
@@ -22,6 +22,7 @@ use super::callback::Callback;
 use super::io::Sources;
 use super::job::Job;
 use super::waiter::{self, Waiter};
+use super::watcher::{Moment, Watcher, Watchers};
 use crate::error::{BlockingSwitchOutError, os_error};
 use crate::gil::{GilCell, Ref};
 use crate::greenlet::{GreenletRef, Thread, switch, thread};
@@ -40,6 +41,8 @@ pub struct HubLink {
 pub enum TimerTarget {
     /// A wait, which has timed out then.
     Waiter(Waiter),
+    /// A timer or stat watcher.
+    Watcher(Py<Watcher>),
     /// A function without arguments, to be called in the hub.
     Call(Ref),
     /// A greenlet, to be started.
@@ -86,9 +89,11 @@ pub struct EventLoop {
     buffers: GilCell<Option<(Events, Vec<Ready>)>>,
     timers: GilCell<Slab<Timer>>,
     pub(super) sources: GilCell<Sources>,
+    pub(super) watchers: GilCell<Watchers>,
     hub: GilCell<Option<Ref>>,
     /// Which thread runs it, as `thread::identity` tells: others must wake it.
     home: AtomicUsize,
+    is_default: bool,
 }
 
 impl EventLoop {
@@ -210,6 +215,21 @@ impl EventLoop {
         self.turn.borrow_mut(py).references += by;
     }
 
+    /// Whether it was made as the default loop, which the main thread's is, and not destroyed.
+    pub fn is_default(&self, py: Python<'_>) -> bool {
+        self.is_default && !self.turn.borrow(py).destroyed
+    }
+
+    /// How many things keep it running.
+    pub fn references(&self, py: Python<'_>) -> isize {
+        self.turn.borrow(py).references
+    }
+
+    /// How many jobs are queued.
+    pub fn queued(&self, py: Python<'_>) -> usize {
+        self.jobs.borrow(py).len()
+    }
+
     pub fn with_reactor<T>(&self, py: Python<'_>, body: impl FnOnce(&mut Reactor) -> T) -> T {
         body(&mut self.reactor.borrow_mut(py))
     }
@@ -253,6 +273,7 @@ impl EventLoop {
                     });
                 }
             }
+            Job::Fire { watcher, events } => Watcher::fire(watcher.bind(py), events),
             Job::Call { callback, args } => {
                 let callback = callback.bind(py);
                 // The queue takes a tuple only (`run_callback`, `WaitQueue`).
@@ -340,13 +361,15 @@ impl EventLoop {
                 match timer.target {
                     TimerTarget::Waiter(waiter) => drop(waiter.expire(py)),
                     TimerTarget::Start(greenlet) => self.push(py, Job::Start { greenlet }),
+                    TimerTarget::Watcher(watcher) => Watcher::elapsed(watcher.bind(py)),
                     TimerTarget::Call(callback) => {
                         let args = PyTuple::empty(py).into();
                         self.push(py, Job::Call { callback, args });
                     }
                 }
             }
-            Ready::Signal { .. } | Ready::Woken => {}
+            Ready::Signal { number } => drop(self.mark_signal(py, number)),
+            Ready::Woken => {}
         }
     }
 }
@@ -377,8 +400,8 @@ impl EventLoop {
     #[new]
     #[pyo3(signature = (flags = None, default = None))]
     fn new(flags: Option<Py<PyAny>>, default: Option<bool>) -> PyResult<Self> {
-        // Accepted for gevent's sake: there is one backend, and every loop may do everything.
-        drop((flags, default));
+        // Accepted for gevent's sake: there is one backend.
+        drop(flags);
         let reactor = Reactor::new().map_err(os_error)?;
         Ok(Self {
             jobs: GilCell::default(),
@@ -388,8 +411,10 @@ impl EventLoop {
             buffers: GilCell::default(),
             timers: GilCell::new(Slab::new()),
             sources: GilCell::default(),
+            watchers: GilCell::default(),
             hub: GilCell::default(),
             home: AtomicUsize::new(thread::identity()),
+            is_default: default.unwrap_or(true),
         })
     }
 
@@ -399,15 +424,23 @@ impl EventLoop {
     /// nowait: does not wait. once: waits at most once.
     #[pyo3(signature = (nowait = false, once = false))]
     fn run(&self, py: Python<'_>, nowait: bool, once: bool) -> PyResult<()> {
+        if self.turn.borrow(py).destroyed {
+            return Err(PyValueError::new_err("operation on destroyed loop"));
+        }
         Thread::current(py)?;
         self.home.store(thread::identity(), Ordering::Relaxed);
         loop {
             self.run_jobs(py);
+            if self.mark_moment(py, Moment::BeforeWait) {
+                self.run_jobs(py);
+            }
             let idle = self.jobs.borrow(py).is_empty();
             if idle && self.turn.borrow(py).references <= 0 {
                 return Ok(());
             }
-            self.poll(py, idle && !nowait)?;
+            let restless = idle && self.mark_moment(py, Moment::Idle);
+            self.poll(py, idle && !restless && !nowait)?;
+            self.mark_moment(py, Moment::AfterWait);
             if nowait || once {
                 self.run_jobs(py);
                 return Ok(());

@@ -11,6 +11,7 @@ use super::limit::Limit;
 use super::waiter::{Waiter, Wake};
 use crate::error::{ConcurrentObjectUseError, os_error};
 use crate::gil::GilCell;
+use crate::hub::watcher::Watcher;
 
 /// A file descriptor that greenlets wait for: one at a time for each direction.
 ///
@@ -45,6 +46,7 @@ pub struct Sources(Vec<Option<(Key, Registered)>>);
 
 /// Who is to be told.
 pub enum Registered {
+    Watcher(Py<Watcher>),
     Source(Arc<GilCell<State>>),
 }
 
@@ -155,7 +157,7 @@ impl Sources {
         self.0[index] = Some((key, to));
     }
 
-    fn remove(&mut self, key: Key) -> Option<Registered> {
+    pub fn remove(&mut self, key: Key) -> Option<Registered> {
         let place = self.0.get_mut(key.index())?;
         match place {
             Some((known, _)) if *known == key => place.take().map(|(_, to)| to),
@@ -174,12 +176,20 @@ fn unregister(py: Python<'_>, key: Key, event_loop: &EventLoop) {
 pub fn notify(event_loop: &EventLoop, py: Python<'_>, key: Key, readiness: Readiness) {
     let waiters = {
         let sources = event_loop.sources.borrow(py);
-        let Some(Some((known, Registered::Source(state)))) = sources.0.get(key.index()) else {
+        let Some(Some((known, registered))) = sources.0.get(key.index()) else {
             return;
         };
         if *known != key {
             return;
         }
+        let state = match registered {
+            Registered::Source(state) => state,
+            Registered::Watcher(watcher) => {
+                let watcher = watcher.clone_ref(py);
+                drop(sources);
+                return Watcher::ready(watcher.bind(py), readiness);
+            }
+        };
         let mut state = state.borrow_mut(py);
         let reader = if readiness.contains(Interest::READ) {
             state.reader.take()

@@ -1,9 +1,10 @@
 //! What the run queue holds.
 
-use pyo3::PyErr;
+use pyo3::{Py, PyErr};
 
 use crate::gil::Ref;
 use crate::greenlet::GreenletRef;
+use crate::hub::watcher::Watcher;
 
 /// Something to be done at its turn, in the order in which jobs were queued.
 ///
@@ -26,4 +27,6 @@ pub enum Job {
     Call { callback: Ref, args: Ref },
     /// A `Callback` object, whose `stop()` makes it void.
     Scheduled { callback: Ref },
+    /// A watcher's callback. Void if the watcher was stopped meanwhile.
+    Fire { watcher: Py<Watcher>, events: i32 },
 }

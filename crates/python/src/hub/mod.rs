@@ -6,17 +6,19 @@
 
 mod callback;
 pub mod event_loop;
+mod facade;
 pub mod io;
 mod job;
 mod limit;
 mod sleep;
 mod wait_queue;
 mod waiter;
+pub mod watcher;
 
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-pub use event_loop::{EventLoop, HubLink, TimerTarget};
+pub use event_loop::{EventLoop, HubLink, TimerId, TimerTarget};
 pub use job::Job;
 pub use limit::Limit;
 pub use wait_queue::WaitQueue;
@@ -39,6 +41,7 @@ pub fn run_callback(py: Python<'_>, callback: Py<PyAny>, args: Py<PyTuple>) -> P
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<EventLoop>()?;
     module.add_class::<callback::Callback>()?;
+    watcher::register(module)?;
     module.add_function(wrap_pyfunction!(sleep::sleep, module)?)?;
     module.add_function(wrap_pyfunction!(event_loop::set_hub, module)?)?;
     module.add_function(wrap_pyfunction!(event_loop::hub_if_exists, module)?)?;

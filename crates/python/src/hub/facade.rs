@@ -1,0 +1,119 @@
+//! What else `hub.loop` shows of itself under the names that gevent's loops have.
+//!
+//! Much of it says how libev was set up. We have one backend and nothing to set up, and say so in libev's words.
+
+use std::os::fd::{AsRawFd, RawFd};
+
+use pyo3::{prelude::*, types::PyType};
+use reactor::Readiness;
+
+use super::{
+    EventLoop,
+    io::notify,
+    watcher::{Moment, Watcher},
+};
+use crate::error::os_error;
+
+#[pymethods]
+impl EventLoop {
+    /// The lowest priority of a watcher.
+    #[classattr]
+    const MINPRI: i32 = -2;
+    /// The highest priority of a watcher.
+    #[classattr]
+    const MAXPRI: i32 = 2;
+
+    /// What timers can tell apart, in seconds.
+    #[classattr]
+    #[pyo3(name = "approx_timer_resolution")]
+    const TIMER_RESOLUTION: f64 = 0.001;
+
+    /// The class of which all watchers are.
+    #[classattr]
+    #[pyo3(name = "WatcherType")]
+    fn watcher_type(py: Python<'_>) -> Py<PyType> {
+        py.get_type::<Watcher>().unbind()
+    }
+
+    /// Whether it is the default loop, as the main thread's is. It makes no difference here.
+    #[getter]
+    fn default(&self, py: Python<'_>) -> bool {
+        self.is_default(py)
+    }
+
+    /// The name of what the loop waits with.
+    #[getter]
+    fn backend(&self) -> &'static str {
+        "epoll"
+    }
+
+    /// The backend as libev's number for it.
+    #[getter]
+    fn backend_int(&self) -> u32 {
+        EPOLL
+    }
+
+    /// No flags: there are none.
+    #[getter]
+    fn origflags(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// No flags: there are none.
+    #[getter]
+    fn origflags_int(&self) -> u32 {
+        0
+    }
+
+    /// How many watchers, timers and waits keep it running.
+    #[getter]
+    fn activecnt(&self, py: Python<'_>) -> isize {
+        self.references(py)
+    }
+
+    /// How many jobs are queued.
+    #[getter]
+    fn pendingcnt(&self, py: Python<'_>) -> usize {
+        self.queued(py)
+    }
+
+    /// The fd of the kernel's set of what is watched, which is readable when something is ready. It may change.
+    fn fileno(&self, py: Python<'_>) -> RawFd {
+        self.with_reactor(py, |reactor| reactor.as_raw_fd())
+    }
+
+    /// The same as `update_now()`.
+    fn update(&self, py: Python<'_>) {
+        self.with_reactor(py, |reactor| reactor.update_now());
+    }
+
+    /// Nothing can be wrong with it that a call could find.
+    fn verify(&self) {}
+
+    /// Nothing: children are watched without SIGCHLD.
+    fn install_sigchld(&self) {}
+
+    /// Nothing: children are watched without SIGCHLD.
+    fn reset_sigchld(&self) {}
+
+    /// An fd is about to be closed: who waits for it, or watches it, is told that it is ready, and will find it closed.
+    /// Returns whether there was anybody.
+    fn closing_fd(&self, py: Python<'_>, fd: RawFd) -> bool {
+        let keys = self.with_reactor(py, |reactor| reactor.forget_fd(fd));
+        for &key in &keys {
+            notify(self, py, key, Readiness::BOTH);
+        }
+        !keys.is_empty()
+    }
+
+    /// In a forked child: parts from what is shared with the parent, and has the fork watchers called.
+    fn reinit(&self, py: Python<'_>) -> PyResult<()> {
+        self.with_reactor(py, |reactor| reactor.reinit())
+            .map_err(os_error)?;
+        self.mark_moment(py, Moment::AfterFork);
+        Ok(())
+    }
+}
+
+/// libev's `EVBACKEND_EPOLL`.
+const EPOLL: u32 = 4;

@@ -1,0 +1,65 @@
+//! The watchers that one loop has started, as far as they are for no fd and no point in time.
+
+use pyo3::prelude::*;
+
+use super::Watcher;
+use crate::hub::EventLoop;
+
+/// Kept by the loop.
+#[derive(Default)]
+pub struct Watchers {
+    /// By signal.
+    pub(super) signals: Vec<(i32, Py<Watcher>)>,
+    /// By moment.
+    pub(super) moments: Vec<(Moment, Py<Watcher>)>,
+}
+
+/// A moment in a loop's turning that can be watched for.
+#[derive(Copy, Clone, Eq, PartialEq)]
+pub enum Moment {
+    /// There is nothing to do but to wait.
+    Idle,
+    BeforeWait,
+    AfterWait,
+    AfterFork,
+}
+
+impl EventLoop {
+    /// A moment has come: the watchers for it are to be called. Says whether there are any.
+    pub fn mark_moment(&self, py: Python<'_>, moment: Moment) -> bool {
+        pend_all(py, copy(py, &self.watchers.borrow(py).moments, moment))
+    }
+
+    /// A signal has come.
+    pub fn mark_signal(&self, py: Python<'_>, number: i32) -> bool {
+        pend_all(py, copy(py, &self.watchers.borrow(py).signals, number))
+    }
+}
+
+/// Adds a watcher to a list.
+pub(super) fn put<K>(list: &mut Vec<(K, Py<Watcher>)>, kind: K, watcher: &Bound<'_, Watcher>) {
+    list.push((kind, watcher.clone().unbind()));
+}
+
+/// Takes a watcher out of a list. To be dropped after the borrow: what it refers to may run Python as it dies.
+pub(super) fn take_out<K>(
+    list: &mut Vec<(K, Py<Watcher>)>,
+    watcher: &Bound<'_, Watcher>,
+) -> Option<Py<Watcher>> {
+    let at = list.iter().position(|(_, held)| held.is(watcher))?;
+    Some(list.remove(at).1)
+}
+
+fn copy<K: PartialEq>(py: Python<'_>, list: &[(K, Py<Watcher>)], kind: K) -> Vec<Py<Watcher>> {
+    list.iter()
+        .filter(|(other, _)| *other == kind)
+        .map(|(_, held)| held.clone_ref(py))
+        .collect()
+}
+
+fn pend_all(py: Python<'_>, watchers: Vec<Py<Watcher>>) -> bool {
+    for watcher in &watchers {
+        Watcher::pend(watcher.bind(py), 0);
+    }
+    !watchers.is_empty()
+}
