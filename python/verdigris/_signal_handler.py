@@ -1,6 +1,6 @@
 """`signal_handler`: a function that runs in a greenlet when a signal arrives."""
 
-from ._core import Greenlet, get_hub
+from ._core import Greenlet
 
 __all__ = ["signal_handler"]
 
@@ -24,6 +24,8 @@ class signal_handler:
         """
         if not callable(handler):
             raise TypeError("signal handler must be callable.")
+        from .hub import get_hub
+
         self.hub = get_hub()
         self.watcher = self.hub.loop.signal(signalnum, ref=False)
         self.handler = handler

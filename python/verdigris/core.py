@@ -3,7 +3,7 @@
 New code asks the hub instead: `get_hub().loop`.
 """
 
-from ._core import Loop as loop
+from ._core import loop
 from ._version import version_info
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The exceptions of the hub and of misuse. They are defined in Rust, with gevent's bases.
+"""The exceptions of the hub and of misuse, with gevent's bases. Most are raised in Rust.
 
 * `LoopExit`: nothing in this thread can ever run again.
 * `BlockingSwitchOutError`: a blocking call was made where blocking is impossible, in the hub.
@@ -14,7 +14,6 @@ from ._core import (
     HubDestroyed,
     InvalidSwitchError,
     InvalidThreadUseError,
-    LoopExit,
 )
 
 __all__ = [
@@ -25,3 +24,25 @@ __all__ = [
     "InvalidThreadUseError",
     "LoopExit",
 ]
+
+
+class LoopExit(Exception):
+    """Nothing in this thread can ever run again, so whoever waits would wait for ever.
+
+    Its arguments are a message, the hub, and a list of what the loop still knows of.
+    """
+
+    @property
+    def hub(self):
+        """The hub that has nothing left to do; None if it is not known."""
+        return self.args[1] if len(self.args) == 3 else None
+
+    def __repr__(self):
+        if len(self.args) != 3:
+            return super().__repr__()
+        from pprint import pformat
+
+        message, hub, handles = self.args
+        return f"{message}\n\tHub: {hub}\n\tHandles:\n{pformat(handles)}"
+
+    __str__ = __repr__

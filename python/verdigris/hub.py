@@ -3,7 +3,7 @@
 Whoever waits switches to the hub, and the hub switches to whoever may go on. It is made
 when first needed, is never seen by most programs, and cannot itself wait.
 
-The loop and the switching are Rust (`_core.Loop`); this class is what a program may look
+The loop and the switching are Rust (`_core.loop`); this class is what a program may look
 at and override: what is done with errors, and which resolver and thread pool are used.
 """
 
@@ -15,23 +15,22 @@ from ._core import (
     GreenletExit,
     HubDestroyed,
     InvalidSwitchError,
-    Loop,
-    LoopExit,
-    get_hub,
-    get_hub_if_exists,
     getcurrent,
     greenlet,
+    hub_if_exists,
     iwait,
     kill,
-    set_default_hub_class,
-    set_hub,
     sleep,
     spawn_raw,
+    switch_out,
     wait,
 )
+from ._core import loop as loop_class
+from ._core import set_hub as _set_hub
 from ._report import print_exception
 from ._signal_handler import signal_handler
 from ._waiter import Waiter
+from .exceptions import LoopExit
 
 __all__ = [
     "BlockingSwitchOutError",
@@ -42,6 +41,7 @@ __all__ = [
     "LoopExit",
     "Waiter",
     "get_hub",
+    "get_hub_class",
     "get_hub_if_exists",
     "get_loop",
     "getcurrent",
@@ -75,13 +75,17 @@ class Hub(greenlet):
     name = ""
 
     def __init__(self, loop=None, default=None):
-        """`loop`: the loop to run; None makes one. `default`: passed to it."""
-        super().__init__()
-        self.parent = _main_greenlet()
-        self.loop = Loop(default=default) if loop is None else loop
+        """Become the hub of this thread.
+
+        `loop`: what it runs; None makes one. `default` is accepted: loops are all alike.
+        """
+        super().__init__(parent=_main_greenlet())
+        self.loop = loop_class() if loop is None else loop
         self.thread_ident = get_ident()
         self._resolver = None
         self._threadpool = None
+        self._exception_stream = _STDERR
+        _set_hub(self, self.loop)
 
     def __repr__(self):
         state = "destroyed" if self.loop is None else repr(self.loop)
@@ -103,14 +107,10 @@ class Hub(greenlet):
             BlockingSwitchOutError: called in the hub.
             LoopExit: in the main greenlet, when nothing can ever run again.
         """
-        current = getcurrent()
-        switch_out = getattr(current, "switch_out", None)
-        if switch_out is not None:
-            switch_out()
-        return greenlet.switch(self)
+        return switch_out()
 
     def switch_out(self):
-        """Called when the hub itself is about to wait, which is impossible."""
+        """What happens when the hub itself is about to wait: it is refused."""
         raise BlockingSwitchOutError("Impossible to call blocking function in the event loop callback")
 
     def wait(self, watcher):
@@ -182,7 +182,7 @@ class Hub(greenlet):
     def destroy(self, destroy_loop=None):
         """Take the hub out of its thread; the next `get_hub` makes another.
 
-        `destroy_loop`: also free the loop; None does so unless it is the default loop.
+        `destroy_loop`: also free the loop; None does so.
         """
         if self._resolver is not None:
             self._resolver.close()
@@ -190,13 +190,12 @@ class Hub(greenlet):
         if self._threadpool is not None:
             self._threadpool.kill()
             self._threadpool = None
-        if destroy_loop is None:
-            destroy_loop = not self.loop.default
         if get_hub_if_exists() is self:
-            set_hub(None)
-        if not self.dead and getcurrent() is not self:
+            _set_hub(None, None)
+        # The end of the hub takes us to its parent: only from there is that where we are.
+        if not self.dead and getcurrent() is self.parent:
             self.throw(HubDestroyed(destroy_loop))
-        if destroy_loop:
+        if self.loop is not None and destroy_loop in (None, True):
             self.loop.destroy()
         self.loop = None
 
@@ -204,8 +203,12 @@ class Hub(greenlet):
 
     @property
     def exception_stream(self):
-        """Where `print_exception` writes: sys.stderr; a subclass may say otherwise, None: nowhere."""
-        return sys.stderr
+        """Where `print_exception` writes: sys.stderr, unless assigned. None: nowhere."""
+        return sys.stderr if self._exception_stream is _STDERR else self._exception_stream
+
+    @exception_stream.setter
+    def exception_stream(self, value):
+        self._exception_stream = value
 
     def handle_error(self, context, type, value, tb):
         """Called with every error that nobody is waiting for.
@@ -284,6 +287,35 @@ class Hub(greenlet):
         self._threadpool = None
 
 
+def get_hub():
+    """The hub of this thread; it is made if there is none."""
+    return hub_if_exists() or _hub_class()
+
+
+def get_hub_if_exists():
+    """The hub of this thread, or None."""
+    return hub_if_exists()
+
+
+_get_hub = get_hub_if_exists
+
+
+def set_hub(hub):
+    """Make `hub` that of this thread; None: it has none, until the next `get_hub`."""
+    _set_hub(hub, None if hub is None else hub.loop)
+
+
+def get_hub_class():
+    """The class that `get_hub` makes hubs of."""
+    return _hub_class
+
+
+def set_default_hub_class(hub_class):
+    """Have `get_hub` make hubs of another class, in any thread."""
+    global _hub_class
+    _hub_class = hub_class
+
+
 def idle(priority=0):
     """Wait until the loop has nothing else to do, of the same or a higher priority."""
     hub = get_hub()
@@ -300,7 +332,9 @@ def get_loop():
 
 def set_loop(loop):
     """Give this thread's hub another loop, which is not running."""
-    get_hub().loop = loop
+    hub = get_hub()
+    hub.loop = loop
+    _set_hub(hub, loop)
 
 
 def reinit(hub=None):
@@ -323,6 +357,10 @@ def shutdown():
     It can be called anywhere, also as a signal handler: `signal_handler(SIGQUIT, shutdown)`.
     """
     get_hub().handle_system_error(SystemExit, SystemExit(0))
+
+
+_STDERR = object()
+_hub_class = Hub
 
 
 def _main_greenlet():

@@ -7,7 +7,8 @@
 import os as _native
 from os import *  # noqa: F403
 
-from ._core import get_hub, sleep
+from ._core import sleep
+from .hub import get_hub
 
 __all__ = [
     "fork",

@@ -9,7 +9,8 @@ import select as _native
 from errno import EBADF
 from select import POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI
 
-from ._core import get_hub, sleep
+from ._core import sleep
+from .hub import get_hub
 from .event import Event
 
 __all__ = ["error", "poll", "select"]

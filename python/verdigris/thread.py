@@ -9,7 +9,7 @@ from _thread import (
     interrupt_main,
 )
 
-from ._core import BoundedSemaphore, Event, Greenlet, GreenletExit, getcurrent
+from ._core import BoundedSemaphore, Event, Greenlet, GreenletExit, getcurrent, local
 
 __all__ = [
     "TIMEOUT_MAX",
@@ -27,6 +27,7 @@ __all__ = [
     "start_new_thread",
 ]
 
+_local = local
 _native_stack_size = _native.stack_size
 
 

@@ -4,21 +4,20 @@ greenlets. Outside of that, use the standard module."""
 import threading as _native
 import weakref
 
+from . import thread as _thread
 from ._core import getcurrent
 from .event import Event
 from .local import local
-from .thread import (
-    LockType,
-    get_ident,
-    start_joinable_thread,
-    start_new_thread,
-)
+from .thread import LockType, get_ident
 
 __all__ = ["Event", "Lock", "Thread", "Timer", "get_ident", "local", "main_native_thread"]
 
 Lock = _allocate_lock = LockType
-_start_new_thread = start_new_thread
-_start_joinable_thread = start_joinable_thread
+_ThreadHandle = _thread._ThreadHandle
+_make_thread_handle = _thread._make_thread_handle
+_set_sentinel = _thread._set_sentinel
+_start_joinable_thread = _thread.start_joinable_thread
+_start_new_thread = _thread.start_new_thread
 Thread = _native.Thread
 Timer = _native.Timer
 _native_shutdown = _native._shutdown  # type: ignore[attr-defined]

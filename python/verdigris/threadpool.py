@@ -8,8 +8,9 @@ patching replaces only by name, and they are taken at import from the originals.
 import sys
 from _queue import Empty, SimpleQueue
 
-from ._core import AsyncResult, get_hub, get_hub_if_exists
+from ._core import AsyncResult
 from .event import Event
+from .hub import get_hub, get_hub_if_exists
 from .lock import Semaphore
 from .monkey import get_original
 from .pool import Mapping

@@ -5,7 +5,8 @@ import sys
 import threading
 import traceback
 
-from ._core import get_hub_if_exists, getcurrent, greenlet, settrace
+from ._core import getcurrent, greenlet, settrace
+from .hub import get_hub_if_exists
 
 __all__ = ["GreenletTree", "assert_switches", "format_run_info", "print_run_info", "wrap_errors"]
 

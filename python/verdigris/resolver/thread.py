@@ -2,7 +2,7 @@
 
 import _socket
 
-from .._core import get_hub
+from ..hub import get_hub
 from . import AbstractResolver
 
 __all__ = ["Resolver"]
