@@ -13,6 +13,7 @@ INDEX = (
     "crates/coro/src/context.rs",
     "crates/coro/src/sanitizer.rs",
     "crates/coro/src/stack.rs",
+    "crates/python/src/net/buffer.rs",
     "crates/reactor/src/signals.rs",
     "crates/reactor/src/sys/epoll.rs",
 )

@@ -4,6 +4,7 @@ mod error;
 mod gil;
 mod greenlet;
 mod hub;
+mod net;
 
 use pyo3::prelude::*;
 
@@ -15,6 +16,7 @@ mod _core {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::error::register(module)?;
         crate::greenlet::register(module)?;
-        crate::hub::register(module)
+        crate::hub::register(module)?;
+        crate::net::register(module)
     }
 }

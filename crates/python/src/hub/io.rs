@@ -89,6 +89,10 @@ impl Source {
         event_loop.get().keep_alive(py, 1);
         let wake = waiter.park(py, limit);
         event_loop.get().keep_alive(py, -1);
+        if matches!(wake, Wake::Notified | Wake::Thrown { notified: true, .. }) {
+            // `notify` took us out; by now another may wait in our place.
+            return Ok(wake);
+        }
         let left = self.state.borrow_mut(py).side(interest).take();
         if left.is_some() {
             event_loop

@@ -1,0 +1,212 @@
+//! One operation on a socket: try, and while the kernel says `EAGAIN`, wait and try again.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
+
+use pyo3::exceptions::PyTimeoutError;
+use pyo3::prelude::*;
+use reactor::Interest;
+use rustix::io::Errno;
+use rustix::net::{
+    RecvFlags, SendFlags, SocketAddrAny, SocketFlags, acceptfrom_with, recv, send, sockopt,
+};
+
+use super::buffer::Refusal;
+use super::socket::Socket;
+use crate::error::os_error;
+use crate::hub::{Limit, Wake};
+
+/// The timeout of one operation: that of the socket, unless one is given.
+#[derive(Clone, Copy)]
+pub enum Patience {
+    Own,
+    Given(Option<f64>),
+}
+
+impl FromPyObject<'_, '_> for Patience {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        value.extract().map(Self::Given)
+    }
+}
+
+/// The end of one operation, counted from when it first has to wait: what need not wait need not
+/// look at the clock.
+pub struct Deadline {
+    seconds: Option<f64>,
+    began: Option<Instant>,
+}
+
+impl Deadline {
+    fn allows_waiting(&self) -> bool {
+        self.seconds != Some(0.0)
+    }
+
+    /// Seconds left, counted from the first call; None for no end.
+    fn left(&mut self) -> Option<f64> {
+        let seconds = self.seconds?;
+        match self.began {
+            Some(began) => Some(seconds - began.elapsed().as_secs_f64()),
+            None => {
+                self.began = Some(Instant::now());
+                Some(seconds)
+            }
+        }
+    }
+}
+
+impl Socket {
+    /// Sends all of `bytes`, which Python cannot reach: for servers written in Rust.
+    pub fn send_all(&self, py: Python<'_>, bytes: &[u8]) -> PyResult<()> {
+        self.send_rest(py, 0, bytes.len(), |sent, fd, flags| {
+            send(fd, &bytes[sent..], flags)
+        })
+    }
+
+    /// Receives into memory that Python cannot reach; 0 at the end of the stream.
+    pub fn receive(&self, py: Python<'_>, room: &mut [u8]) -> PyResult<usize> {
+        self.receive_with(py, 0, |fd, flags| Ok(recv(fd, &mut *room, flags)?.0))
+    }
+
+    /// Waits for a connection. Its descriptor does not block.
+    pub fn accept_descriptor(&self, py: Python<'_>) -> PyResult<(OwnedFd, Option<SocketAddrAny>)> {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        self.retry(
+            py,
+            Interest::READ,
+            &mut self.deadline(py, Patience::Own),
+            |fd| acceptfrom_with(fd, flags).map_err(Refusal::Kernel),
+        )
+    }
+
+    pub(super) fn deadline(&self, py: Python<'_>, patience: Patience) -> Deadline {
+        let seconds = match patience {
+            Patience::Own => self.state(py).timeout,
+            Patience::Given(seconds) => seconds,
+        };
+        Deadline {
+            seconds,
+            began: None,
+        }
+    }
+
+    /// Asks the kernel about the descriptor. `question` must not run Python.
+    pub(super) fn with_fd<R>(
+        &self,
+        py: Python<'_>,
+        question: impl FnOnce(BorrowedFd<'_>) -> R,
+    ) -> PyResult<R> {
+        match &self.state(py).fd {
+            Some(fd) => Ok(question(fd.as_fd())),
+            None => Err(os_error(Errno::BADF.into())),
+        }
+    }
+
+    /// Tries `attempt` until it has an answer. The descriptor is looked up anew each time: while the
+    /// greenlet waited, the socket may have been closed and the number given to another.
+    fn retry<T>(
+        &self,
+        py: Python<'_>,
+        interest: Interest,
+        deadline: &mut Deadline,
+        mut attempt: impl FnMut(BorrowedFd<'_>) -> Result<T, Refusal>,
+    ) -> PyResult<T> {
+        loop {
+            match self.with_fd(py, &mut attempt)? {
+                Ok(answer) => return Ok(answer),
+                Err(Refusal::Kernel(Errno::INTR)) => {}
+                Err(Refusal::Kernel(Errno::AGAIN)) if deadline.allows_waiting() => {
+                    self.wait(py, interest, deadline)?;
+                }
+                Err(Refusal::Kernel(errno)) => return Err(os_error(errno.into())),
+                Err(Refusal::Python(error)) => return Err(error),
+            }
+        }
+    }
+
+    pub(super) fn receive_with<T>(
+        &self,
+        py: Python<'_>,
+        flags: i32,
+        mut attempt: impl FnMut(BorrowedFd<'_>, RecvFlags) -> Result<T, Refusal>,
+    ) -> PyResult<T> {
+        let flags = RecvFlags::from_bits_retain(flags.cast_unsigned());
+        let dont_wait = flags.bits() & DONT_WAIT != 0;
+        let mut deadline = self.deadline(py, if dont_wait { NOT_AT_ALL } else { Patience::Own });
+        self.retry(py, Interest::READ, &mut deadline, |fd| attempt(fd, flags))
+    }
+
+    pub(super) fn send_with(
+        &self,
+        py: Python<'_>,
+        flags: i32,
+        deadline: &mut Deadline,
+        mut attempt: impl FnMut(BorrowedFd<'_>, SendFlags) -> Result<usize, Errno>,
+    ) -> PyResult<usize> {
+        let flags = SendFlags::from_bits_retain(flags.cast_unsigned());
+        if flags.bits() & DONT_WAIT != 0 {
+            deadline.seconds = Some(0.0);
+        }
+        self.retry(py, Interest::WRITE, deadline, |fd| {
+            attempt(fd, flags).map_err(Refusal::Kernel)
+        })
+    }
+
+    /// Sends `length` bytes, of which `attempt` sends some from a given place on. The timeout is for
+    /// all of them.
+    pub(super) fn send_rest(
+        &self,
+        py: Python<'_>,
+        flags: i32,
+        length: usize,
+        mut attempt: impl FnMut(usize, BorrowedFd<'_>, SendFlags) -> Result<usize, Errno>,
+    ) -> PyResult<()> {
+        let mut deadline = self.deadline(py, Patience::Own);
+        let mut sent = 0;
+        while sent < length {
+            let so_far = sent;
+            sent += self.send_with(py, flags, &mut deadline, |fd, flags| {
+                attempt(so_far, fd, flags)
+            })?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn wait(
+        &self,
+        py: Python<'_>,
+        interest: Interest,
+        deadline: &mut Deadline,
+    ) -> PyResult<()> {
+        let limit = match deadline.left() {
+            None => Limit::None,
+            Some(left) if left > 0.0 => Limit::Seconds(left),
+            Some(_) => return Err(timed_out()),
+        };
+        if self.state(py).fd.is_none() {
+            return Err(os_error(Errno::BADF.into()));
+        }
+        match self.identity()?.source.wait(py, interest, &limit)? {
+            Wake::Notified => Ok(()),
+            Wake::TimedOut => Err(timed_out()),
+            Wake::Thrown { error, .. } => Err(error),
+        }
+    }
+
+    /// Waits until a connection that was begun is there; raises if it failed.
+    pub(super) fn finish_connect(&self, py: Python<'_>) -> PyResult<()> {
+        self.wait(py, Interest::WRITE, &mut self.deadline(py, Patience::Own))?;
+        match self.with_fd(py, |fd| sockopt::socket_error(fd))? {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(errno)) | Err(errno) => Err(os_error(errno.into())),
+        }
+    }
+}
+
+fn timed_out() -> PyErr {
+    PyTimeoutError::new_err("timed out")
+}
+
+const NOT_AT_ALL: Patience = Patience::Given(Some(0.0));
+const DONT_WAIT: u32 = libc::MSG_DONTWAIT.cast_unsigned();
