@@ -223,6 +223,16 @@ pub unsafe fn alloc(
     }
 }
 
+/// A raw greenlet that is to run `run`.
+pub fn new_raw(py: Python<'_>, parent: Ref, run: Bound<'_, PyAny>) -> PyResult<GreenletRef> {
+    let class = base_type(py)?;
+    // SAFETY: the class is the greenlet type itself.
+    let object =
+        unsafe { Bound::from_owned_ptr_or_err(py, alloc(class.as_type_ptr(), parent, None))? };
+    drop(of(&object).run.replace(Some(run.into())));
+    Ok(GreenletRef(object.into()))
+}
+
 /// The greenlet that stands for a thread's own stack.
 pub fn new_main(py: Python<'_>, thread: &Rc<Thread>) -> PyResult<Ref> {
     let class = base_type(py)?;

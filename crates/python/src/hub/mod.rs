@@ -7,10 +7,12 @@
 mod callback;
 pub mod event_loop;
 mod facade;
+mod gather;
 pub mod io;
 mod job;
 mod limit;
 mod sleep;
+mod spawn;
 mod wait_queue;
 mod waiter;
 pub mod watcher;
@@ -46,5 +48,11 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(event_loop::set_hub, module)?)?;
     module.add_function(wrap_pyfunction!(event_loop::hub_if_exists, module)?)?;
     module.add_function(wrap_pyfunction!(waiter::switch_out, module)?)?;
+    module.add_function(wrap_pyfunction!(spawn::spawn_raw, module)?)?;
+    module.add_function(wrap_pyfunction!(spawn::kill, module)?)?;
+    module.add_function(wrap_pyfunction!(spawn::killall, module)?)?;
+    module.add_function(wrap_pyfunction!(gather::wait, module)?)?;
+    module.add_function(wrap_pyfunction!(gather::iwait, module)?)?;
+    module.add_function(wrap_pyfunction!(gather::joinall, module)?)?;
     Ok(())
 }

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use pyo3::{PyTraverseError, PyVisit};
 
+use super::gather::Gather;
 use super::job::Job;
 use super::limit::Limit;
 use super::waiter::{Waiter, Wake};
@@ -29,6 +30,8 @@ struct Queue {
 enum Entry {
     Greenlet(Waiter),
     Callback(Ref),
+    /// Like a callback, but it runs no Python, so it is told at once.
+    Gather(Py<Gather>),
 }
 
 impl Queue {
@@ -110,6 +113,7 @@ impl WaitQueue {
             match entry {
                 Some(Entry::Greenlet(waiter)) => drop(waiter.wake(py)),
                 Some(Entry::Callback(callback)) => schedule(py, callback, owner),
+                Some(Entry::Gather(gather)) => gather.get().arrive(py, owner),
                 None => return,
             }
         }
@@ -117,41 +121,40 @@ impl WaitQueue {
 
     /// Schedules the callbacks as `callback(owner)` and keeps them; greenlets stay.
     pub fn notify_callbacks(&self, py: Python<'_>, owner: &Bound<'_, PyAny>) {
-        let callbacks: Vec<Ref> = self
-            .0
-            .borrow(py)
-            .entries
-            .iter()
-            .filter_map(|entry| match entry {
-                Some(Entry::Callback(callback)) => Some(callback.clone_ref(py)),
-                _ => None,
-            })
-            .collect();
-        for callback in callbacks {
-            schedule(py, callback, owner);
+        for (_, link) in self.links(py) {
+            match link.bind(py).cast::<Gather>() {
+                Ok(gather) => gather.get().arrive(py, owner),
+                Err(_) => schedule(py, link, owner),
+            }
         }
+    }
+
+    /// The callbacks and their numbers, copied, so that Python may run while one looks at them.
+    fn links(&self, py: Python<'_>) -> Vec<(u64, Ref)> {
+        let queue = self.0.borrow(py);
+        let numbered = (queue.first..).zip(queue.entries.iter());
+        numbered
+            .filter_map(|(number, entry)| match entry {
+                Some(Entry::Callback(link)) => Some((number, link.clone_ref(py))),
+                Some(Entry::Gather(gather)) => Some((number, gather.clone_ref(py).into())),
+                Some(Entry::Greenlet(_)) | None => None,
+            })
+            .collect()
     }
 
     /// Adds a callback, to be run in the hub.
     pub fn rawlink(&self, py: Python<'_>, callback: Py<PyAny>) {
-        self.0.borrow_mut(py).push(Entry::Callback(callback.into()));
+        let entry = match callback.bind(py).cast::<Gather>() {
+            Ok(gather) => Entry::Gather(gather.clone().unbind()),
+            Err(_) => Entry::Callback(callback.into()),
+        };
+        self.0.borrow_mut(py).push(entry);
     }
 
     /// Takes out the oldest callback that is equal to `callback`. False if there is none.
     pub fn unlink(&self, py: Python<'_>, callback: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let links: Vec<(u64, Ref)> = {
-            let queue = self.0.borrow(py);
-            let numbered = (queue.first..).zip(queue.entries.iter());
-            numbered
-                .filter_map(|(number, entry)| match entry {
-                    Some(Entry::Callback(link)) => Some((number, link.clone_ref(py))),
-                    _ => None,
-                })
-                .collect()
-        };
-        // Comparing runs Python, so it is done on a copy.
-        for (number, link) in links {
-            if link.bind(py).eq(callback)? {
+        for (number, link) in self.links(py) {
+            if link.as_ptr() == callback.as_ptr() || link.bind(py).eq(callback)? {
                 let entry = self.0.borrow_mut(py).remove(number);
                 return Ok(entry.is_some());
             }
@@ -161,15 +164,7 @@ impl WaitQueue {
 
     /// Takes out all callbacks.
     pub fn unlink_all(&self, py: Python<'_>) {
-        let numbers: Vec<u64> = {
-            let queue = self.0.borrow(py);
-            (queue.first..)
-                .zip(queue.entries.iter())
-                .filter(|(_, entry)| matches!(entry, Some(Entry::Callback(_))))
-                .map(|(number, _)| number)
-                .collect()
-        };
-        for number in numbers {
+        for (number, _) in self.links(py) {
             let entry = self.0.borrow_mut(py).remove(number);
             drop(entry);
         }
