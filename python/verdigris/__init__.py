@@ -17,7 +17,6 @@ from .alias import install_as_gevent as install_as_gevent
 _claim_greenlet()
 
 from ._core import (  # noqa: E402 - after the claim, or two greenlets could meet
-    Greenlet,
     GreenletExit,
     Timeout,
     getcurrent,
@@ -29,6 +28,7 @@ from ._core import (  # noqa: E402 - after the claim, or two greenlets could mee
     spawn_raw,
     wait,
 )
+from .greenlet import Greenlet  # noqa: E402
 
 __all__ = [
     "Greenlet",

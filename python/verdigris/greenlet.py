@@ -4,14 +4,167 @@ A `Greenlet` is started with `start()` or `Greenlet.spawn()`, runs when the hub 
 and keeps its result or its error. Override `_run()` in a subclass.
 """
 
-from ._core import (
-    FailureSpawnedLink,
-    Greenlet,
-    SpawnedLink,
-    SuccessSpawnedLink,
-    getcurrent,
-    joinall,
-    killall,
-)
+import sys
+
+from . import _core
+from ._core import getcurrent, joinall, killall
+from ._core import greenlet as _raw_greenlet
 
 __all__ = ["FailureSpawnedLink", "Greenlet", "SpawnedLink", "SuccessSpawnedLink", "getcurrent", "joinall", "killall"]
+
+_spawn_callbacks: list = []
+
+
+class SpawnedLink:
+    """A link whose callback runs in a new raw greenlet, so that it may block."""
+
+    __slots__ = ("callback",)
+
+    def __init__(self, callback):
+        if not callable(callback):
+            raise TypeError(f"Expected callable: {callback!r}")
+        self.callback = callback
+
+    def __call__(self, source):
+        """Run the callback with the greenlet that has ended. Called in the hub, its parent."""
+        _raw_greenlet(self.callback).switch(source)
+
+    def __eq__(self, other):
+        return self.callback == getattr(other, "callback", other)
+
+    def __hash__(self):
+        return hash(self.callback)
+
+    def __repr__(self):
+        return repr(self.callback)
+
+    def __getattr__(self, name):
+        if name == "callback":
+            raise AttributeError(name)
+        return getattr(self.callback, name)
+
+
+class SuccessSpawnedLink(SpawnedLink):
+    """A link that is called only if the greenlet ended without an error."""
+
+    __slots__ = ()
+
+    def __call__(self, source):
+        if source.successful():
+            super().__call__(source)
+
+
+class FailureSpawnedLink(SpawnedLink):
+    """A link that is called only if the greenlet ended with an error."""
+
+    __slots__ = ()
+
+    def __call__(self, source):
+        if not source.successful():
+            super().__call__(source)
+
+
+class Greenlet(_core.Greenlet):
+    """A greenlet that the hub runs, and that keeps what comes of it.
+
+    `Greenlet(run=None, *args, **kwargs)`: `run(*args, **kwargs)` is called when it has been
+    started and its turn has come. A subclass may define `_run` instead.
+    """
+
+    __slots__ = ()
+
+    #: How many frames of the spawner `spawning_stack` keeps.
+    spawning_stack_limit = 10
+
+    def link(self, callback, SpawnedLink=SpawnedLink):
+        """Call `callback(self)` in a new greenlet when this one has ended."""
+        self.rawlink(SpawnedLink(callback))
+
+    def link_value(self, callback, SpawnedLink=SuccessSpawnedLink):
+        """`link`, but only if this greenlet ends without an error."""
+        self.link(callback, SpawnedLink=SpawnedLink)
+
+    def link_exception(self, callback, SpawnedLink=FailureSpawnedLink):
+        """`link`, but only if this greenlet ends with an error."""
+        self.link(callback, SpawnedLink=SpawnedLink)
+
+    @property
+    def name(self):
+        """A name for people: `Greenlet-N`, N being `minimal_ident`, unless one is assigned."""
+        given = self.__dict__.get("_name")
+        if given is None:
+            given = self.__dict__["_name"] = f"{type(self).__name__}-{self.minimal_ident}"
+        return given
+
+    @name.setter
+    def name(self, value):
+        self.__dict__["_name"] = value
+
+    @property
+    def minimal_ident(self):
+        """The smallest number that no other living greenlet of this hub has been given."""
+        given = self.__dict__.get("_minimal_ident")
+        if given is None:
+            from ._ident import registry
+
+            given = self.__dict__["_minimal_ident"] = registry.ident_of(self)
+        return given
+
+    @staticmethod
+    def add_spawn_callback(callback):
+        """Have `callback(greenlet)` called for each greenlet that is about to run."""
+        if callback not in _spawn_callbacks:
+            _spawn_callbacks.append(callback)
+        _core.set_spawn_callbacks(_spawn_callbacks)
+
+    @staticmethod
+    def remove_spawn_callback(callback):
+        """Take back `add_spawn_callback`; without effect if it was not added."""
+        if callback in _spawn_callbacks:
+            _spawn_callbacks.remove(callback)
+        _core.set_spawn_callbacks(_spawn_callbacks)
+
+    def _formatinfo(self):
+        """What the repr says beside the address; kept, since arguments go when it has ended."""
+        kept = self.__dict__.get("_formatted_info")
+        if kept is not None:
+            return kept
+        info = _function_name(self)
+        args = [repr(arg)[:50] for arg in self.args]
+        args += [f"{name}={value!r}"[:50] for name, value in self.kwargs.items()]
+        if args:
+            info += f"({', '.join(args)})"
+        self.__dict__["_formatted_info"] = info
+        return info
+
+    def __repr__(self):
+        name = self.__dict__.get("_name")
+        named = f' "{name}"' if name is not None else ""
+        return f"<{type(self).__name__}{named} at {hex(id(self))}: {self._formatinfo()}>"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, t, v, tb):
+        """Join; after an error in the block, kill it with that error first."""
+        try:
+            if t is None:
+                self.join()
+            else:
+                self.kill((t, v, tb))
+        finally:
+            self.__dict__.pop("_formatted_info", None)
+
+
+def _function_name(green):
+    try:
+        function = green._run
+    except AttributeError:
+        return "_run"
+    bound_to = getattr(function, "__self__", None)
+    if bound_to is green:
+        return "_run"
+    name = getattr(function, "__name__", None)
+    if bound_to is not None and not isinstance(bound_to, type(sys)):
+        return repr(function)
+    return name if name is not None else repr(function)
