@@ -105,9 +105,7 @@ class Greenlet(_core.Greenlet):
         """The smallest number that no other living greenlet of this hub has been given."""
         given = self.__dict__.get("_minimal_ident")
         if given is None:
-            from ._ident import registry
-
-            given = self.__dict__["_minimal_ident"] = registry.ident_of(self)
+            given = self.__dict__["_minimal_ident"] = self.parent.ident_registry.get_ident(self)
         return given
 
     @staticmethod

@@ -27,6 +27,7 @@ from ._core import (
 )
 from ._core import loop as loop_class
 from ._core import set_hub as _set_hub
+from ._ident import IdentRegistry
 from ._report import print_exception
 from ._signal_handler import signal_handler
 from ._waiter import Waiter
@@ -84,6 +85,7 @@ class Hub(greenlet):
         self.thread_ident = get_ident()
         self._resolver = None
         self._threadpool = None
+        self.ident_registry = IdentRegistry()
         self._exception_stream = _STDERR
         _set_hub(self, self.loop)
 

@@ -46,13 +46,6 @@ create_exception!(
     GreenletExit,
     "Thrown into the greenlets of a hub that is being destroyed."
 );
-create_exception!(
-    verdigris.exceptions,
-    LoopExit,
-    PyException,
-    "Nothing in this thread can ever run again. Its arguments: a message, the hub, what is pending."
-);
-
 /// An operating system error as the OSError subclass that its number means.
 pub fn os_error(error: std::io::Error) -> PyErr {
     match error.raw_os_error() {
@@ -88,6 +81,5 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
         py.get_type::<InvalidThreadUseError>(),
     )?;
     module.add("HubDestroyed", py.get_type::<HubDestroyed>())?;
-    module.add("LoopExit", py.get_type::<LoopExit>())?;
     Ok(())
 }

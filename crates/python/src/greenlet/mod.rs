@@ -28,6 +28,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(getcurrent, module)?)?;
     module.add_function(wrap_pyfunction!(trace::settrace, module)?)?;
     module.add_function(wrap_pyfunction!(trace::gettrace, module)?)?;
+    module.add_function(wrap_pyfunction!(task::set_spawn_callbacks, module)?)?;
     Ok(())
 }
 

@@ -24,7 +24,7 @@ use super::method::{
 use super::object::{self, GreenletRef, PyGreenlet, Status, inner, of};
 use super::switch::{self, Carried};
 use crate::error::GreenletExit;
-use crate::gil::{Ref, Slot};
+use crate::gil::{GilCell, Ref, Slot};
 use crate::hub::event_loop::TimerId;
 use crate::hub::{EventLoop, Job, Limit, TimerTarget, WaitQueue, Wake};
 
@@ -454,6 +454,7 @@ fn start_now(slf: &Bound<'_, PyAny>) -> PyResult<()> {
     let task = task(slf);
     if task.phase.get() == Phase::New {
         let event_loop = EventLoop::current(slf.py())?;
+        tell_spawn_callbacks(slf)?;
         task.phase.set(Phase::Scheduled);
         event_loop.get().push(
             slf.py(),
@@ -461,6 +462,35 @@ fn start_now(slf: &Bound<'_, PyAny>) -> PyResult<()> {
                 greenlet: GreenletRef::new(slf)?,
             },
         );
+    }
+    Ok(())
+}
+
+/// Functions to be told of each greenlet that is started: `Greenlet.add_spawn_callback`.
+static SPAWN_CALLBACKS: GilCell<Vec<Ref>> = GilCell::new(Vec::new());
+
+/// set_spawn_callbacks(callbacks)
+///
+/// Replaces the functions that are called with each Greenlet when it is started.
+#[pyfunction]
+pub fn set_spawn_callbacks(py: Python<'_>, callbacks: Vec<Py<PyAny>>) {
+    let new = callbacks.into_iter().map(Ref::from).collect();
+    let old = std::mem::replace(&mut *SPAWN_CALLBACKS.borrow_mut(py), new);
+    drop(old);
+}
+
+fn tell_spawn_callbacks(slf: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = slf.py();
+    if SPAWN_CALLBACKS.borrow(py).is_empty() {
+        return Ok(());
+    }
+    let callbacks: Vec<Ref> = SPAWN_CALLBACKS
+        .borrow(py)
+        .iter()
+        .map(|callback| callback.clone_ref(py))
+        .collect();
+    for callback in callbacks {
+        callback.bind(py).call1((slf,))?;
     }
     Ok(())
 }
@@ -481,6 +511,7 @@ fn start_later<'py>(slf: &Bound<'py, PyAny>, args: Args<'py>) -> PyResult<Bound<
     if task.phase.get() == Phase::New {
         let event_loop = EventLoop::current(py)?;
         let target = TimerTarget::Start(GreenletRef::new(slf)?);
+        tell_spawn_callbacks(slf)?;
         task.phase.set(Phase::Scheduled);
         task.timer.set(Some(event_loop.get().start_timer(
             py,
