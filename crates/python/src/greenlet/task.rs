@@ -25,7 +25,7 @@ use super::object::{self, GreenletRef, PyGreenlet, Status, inner, of};
 use super::switch::{self, Carried};
 use crate::error::GreenletExit;
 use crate::gil::{GilCell, Ref, Slot};
-use crate::hub::event_loop::TimerId;
+use crate::hub::TimerId;
 use crate::hub::{EventLoop, Job, Limit, TimerTarget, WaitQueue, Wake};
 
 /// A `Greenlet`'s own data.

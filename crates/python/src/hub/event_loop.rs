@@ -15,17 +15,18 @@ use std::time::Duration;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use reactor::{Events, Reactor, Ready, TimerKey, Waker};
+use reactor::{Events, Reactor, Ready, Waker};
 use slab::Slab;
 
 use super::callback::Callback;
 use super::io::Sources;
 use super::job::Job;
-use super::waiter::{self, Waiter};
+use super::timers::Timer;
+use super::waiter;
 use super::watcher::{Moment, Watcher, Watchers};
 use crate::error::{BlockingSwitchOutError, os_error};
 use crate::gil::{GilCell, Ref};
-use crate::greenlet::{GreenletRef, Thread, switch, thread};
+use crate::greenlet::{Thread, switch, thread};
 
 /// Jobs between two looks at the reactor. An empty poll costs about as much as five switches, so
 /// with this many it is lost in the noise, and a ready socket still waits for no more of them.
@@ -35,30 +36,6 @@ const BATCH: u32 = 100;
 pub struct HubLink {
     pub greenlet: Ref,
     pub event_loop: Py<EventLoop>,
-}
-
-/// Whom a timer is for.
-pub enum TimerTarget {
-    /// A wait, which has timed out then.
-    Waiter(Waiter),
-    /// A timer or stat watcher.
-    Watcher(Py<Watcher>),
-    /// A function without arguments, to be called in the hub.
-    Call(Ref),
-    /// A greenlet, to be started.
-    Start(GreenletRef),
-}
-
-struct Timer {
-    key: TimerKey,
-    target: TimerTarget,
-    keeps_alive: bool,
-}
-
-/// A started timer.
-pub struct TimerId {
-    index: usize,
-    key: TimerKey,
 }
 
 #[derive(Default)]
@@ -84,10 +61,10 @@ struct Turn {
 pub struct EventLoop {
     jobs: GilCell<VecDeque<Job>>,
     turn: GilCell<Turn>,
-    reactor: GilCell<Reactor>,
+    pub(super) reactor: GilCell<Reactor>,
     waker: Waker,
     buffers: GilCell<Option<(Events, Vec<Ready>)>>,
-    timers: GilCell<Slab<Timer>>,
+    pub(super) timers: GilCell<Slab<Timer>>,
     pub(super) sources: GilCell<Sources>,
     pub(super) watchers: GilCell<Watchers>,
     hub: GilCell<Option<Ref>>,
@@ -173,43 +150,6 @@ impl EventLoop {
         }
     }
 
-    /// Starts a timer.
-    pub fn start_timer(
-        &self,
-        py: Python<'_>,
-        after: Duration,
-        target: TimerTarget,
-        keeps_alive: bool,
-    ) -> TimerId {
-        let mut reactor = self.reactor.borrow_mut(py);
-        let mut timers = self.timers.borrow_mut(py);
-        let entry = timers.vacant_entry();
-        let index = entry.key();
-        let deadline = reactor.update_now().saturating_add(after);
-        let key = reactor.set_timer(deadline, index as u64);
-        entry.insert(Timer {
-            key,
-            target,
-            keeps_alive,
-        });
-        self.turn.borrow_mut(py).references += isize::from(keeps_alive);
-        TimerId { index, key }
-    }
-
-    /// Cancels a timer. False if it has fired.
-    pub fn cancel_timer(&self, py: Python<'_>, id: TimerId) -> bool {
-        let timer = {
-            let mut timers = self.timers.borrow_mut(py);
-            match timers.get(id.index) {
-                Some(timer) if timer.key == id.key => timers.remove(id.index),
-                _ => return false,
-            }
-        };
-        self.reactor.borrow_mut(py).cancel_timer(timer.key);
-        self.turn.borrow_mut(py).references -= isize::from(timer.keeps_alive);
-        true
-    }
-
     /// Something that may still happen begins (or ends) to keep the loop running.
     pub fn keep_alive(&self, py: Python<'_>, by: isize) {
         self.turn.borrow_mut(py).references += by;
@@ -218,6 +158,10 @@ impl EventLoop {
     /// Whether it was made as the default loop, which the main thread's is, and not destroyed.
     pub fn is_default(&self, py: Python<'_>) -> bool {
         self.is_default && !self.turn.borrow(py).destroyed
+    }
+
+    pub fn is_destroyed(&self, py: Python<'_>) -> bool {
+        self.turn.borrow(py).destroyed
     }
 
     /// How many things keep it running.
@@ -354,20 +298,7 @@ impl EventLoop {
     fn take_event(&self, py: Python<'_>, event: Ready) {
         match event {
             Ready::Io { key, readiness } => super::io::notify(self, py, key, readiness),
-            Ready::Timer { token } => {
-                let index = usize::try_from(token).expect("tokens are slab indices");
-                let timer = self.timers.borrow_mut(py).remove(index);
-                self.turn.borrow_mut(py).references -= isize::from(timer.keeps_alive);
-                match timer.target {
-                    TimerTarget::Waiter(waiter) => drop(waiter.expire(py)),
-                    TimerTarget::Start(greenlet) => self.push(py, Job::Start { greenlet }),
-                    TimerTarget::Watcher(watcher) => Watcher::elapsed(watcher.bind(py)),
-                    TimerTarget::Call(callback) => {
-                        let args = PyTuple::empty(py).into();
-                        self.push(py, Job::Call { callback, args });
-                    }
-                }
-            }
+            Ready::Timer { token } => self.take_timer(py, token),
             Ready::Signal { number } => drop(self.mark_signal(py, number)),
             Ready::Woken => {}
         }
@@ -480,34 +411,6 @@ impl EventLoop {
         args: Py<PyTuple>,
     ) -> PyResult<Bound<'py, Callback>> {
         self.run_callback(py, func, args)
-    }
-
-    /// now()
-    ///
-    /// The loop's idea of the time, in seconds on a monotonic clock, as of the last turn.
-    fn now(&self, py: Python<'_>) -> f64 {
-        self.reactor.borrow(py).now().as_secs_f64()
-    }
-
-    /// update_now()
-    ///
-    /// Looks at the clock, so that now() is exact.
-    fn update_now(&self, py: Python<'_>) {
-        self.reactor.borrow_mut(py).update_now();
-    }
-
-    /// ref()
-    ///
-    /// Keeps the loop running although nothing is pending, until unref().
-    fn r#ref(&self, py: Python<'_>) {
-        self.keep_alive(py, 1);
-    }
-
-    /// unref()
-    ///
-    /// Takes one ref() back.
-    fn unref(&self, py: Python<'_>) {
-        self.keep_alive(py, -1);
     }
 
     /// handle_error(context, type, value, tb)

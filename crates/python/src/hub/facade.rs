@@ -82,6 +82,34 @@ impl EventLoop {
         self.with_reactor(py, |reactor| reactor.as_raw_fd())
     }
 
+    /// now()
+    ///
+    /// The loop's idea of the time, in seconds on a monotonic clock, as of the last turn.
+    fn now(&self, py: Python<'_>) -> f64 {
+        self.reactor.borrow(py).now().as_secs_f64()
+    }
+
+    /// update_now()
+    ///
+    /// Looks at the clock, so that now() is exact.
+    fn update_now(&self, py: Python<'_>) {
+        self.reactor.borrow_mut(py).update_now();
+    }
+
+    /// ref()
+    ///
+    /// Keeps the loop running although nothing is pending, until unref().
+    fn r#ref(&self, py: Python<'_>) {
+        self.keep_alive(py, 1);
+    }
+
+    /// unref()
+    ///
+    /// Takes one ref() back.
+    fn unref(&self, py: Python<'_>) {
+        self.keep_alive(py, -1);
+    }
+
     /// The same as `update_now()`.
     fn update(&self, py: Python<'_>) {
         self.with_reactor(py, |reactor| reactor.update_now());
@@ -104,6 +132,33 @@ impl EventLoop {
             notify(self, py, key, Readiness::BOTH);
         }
         !keys.is_empty()
+    }
+
+    /// The watchers that are started, for messages about a loop in which nothing can happen.
+    fn debug(&self, py: Python<'_>) -> Vec<Py<Watcher>> {
+        let mut watchers = self.sources.borrow(py).watchers(py);
+        watchers.extend(self.watchers.borrow(py).all(py));
+        watchers.extend(self.timer_watchers(py));
+        watchers
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> String {
+        let (py, event_loop) = (slf.py(), slf.get());
+        if event_loop.is_destroyed(py) {
+            return format!("<loop at {:p} destroyed>", slf.as_ptr());
+        }
+        format!(
+            "<loop at {:p} epoll{} pending={} ref={} fileno={}>",
+            slf.as_ptr(),
+            if event_loop.is_default(py) {
+                " default"
+            } else {
+                ""
+            },
+            event_loop.queued(py),
+            event_loop.references(py),
+            event_loop.fileno(py),
+        )
     }
 
     /// In a forked child: parts from what is shared with the parent, and has the fork watchers called.

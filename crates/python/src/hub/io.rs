@@ -161,6 +161,15 @@ impl Sources {
         self.0[index] = Some((key, to));
     }
 
+    /// The watchers among them.
+    pub fn watchers(&self, py: Python<'_>) -> Vec<Py<Watcher>> {
+        let watcher = |(_, registered): &(Key, Registered)| match registered {
+            Registered::Watcher(watcher) => Some(watcher.clone_ref(py)),
+            Registered::Source(_) => None,
+        };
+        self.0.iter().flatten().filter_map(watcher).collect()
+    }
+
     pub fn remove(&mut self, key: Key) -> Option<Registered> {
         let place = self.0.get_mut(key.index())?;
         match place {

@@ -13,6 +13,7 @@ mod job;
 mod limit;
 mod sleep;
 mod spawn;
+mod timers;
 mod wait_queue;
 mod waiter;
 pub mod watcher;
@@ -20,9 +21,10 @@ pub mod watcher;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-pub use event_loop::{EventLoop, HubLink, TimerId, TimerTarget};
+pub use event_loop::{EventLoop, HubLink};
 pub use job::Job;
 pub use limit::Limit;
+pub use timers::{TimerId, TimerTarget};
 pub use wait_queue::WaitQueue;
 pub use waiter::{WaitCell, Waiter, Wake};
 

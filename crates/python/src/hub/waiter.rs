@@ -8,9 +8,10 @@ use std::cell::Cell;
 
 use pyo3::prelude::*;
 
-use super::event_loop::{EventLoop, TimerTarget};
+use super::event_loop::EventLoop;
 use super::job::Job;
 use super::limit::Limit;
+use super::timers::TimerTarget;
 use crate::error::InvalidSwitchError;
 use crate::gil::Ref;
 use crate::greenlet::{GreenletRef, switch};

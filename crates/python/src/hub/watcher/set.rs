@@ -24,6 +24,17 @@ pub enum Moment {
     AfterFork,
 }
 
+impl Watchers {
+    pub fn all(&self, py: Python<'_>) -> Vec<Py<Watcher>> {
+        let signals = self.signals.iter().map(|(_, held)| held);
+        let moments = self.moments.iter().map(|(_, held)| held);
+        signals
+            .chain(moments)
+            .map(|held| held.clone_ref(py))
+            .collect()
+    }
+}
+
 impl EventLoop {
     /// A moment has come: the watchers for it are to be called. Says whether there are any.
     pub fn mark_moment(&self, py: Python<'_>, moment: Moment) -> bool {
