@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from programs import python
 
 FUZZ = Path(__file__).with_name("fuzz_greenlets.py")
