@@ -11,7 +11,7 @@ use super::object::{PyGreenlet, Status, inner};
 use super::switch::{self, Carried, Payload};
 use super::task;
 use super::thread::Thread;
-use super::thread_state::{clear_handled_exception, replace_current_context};
+use super::thread_state::clear_handled_exception;
 use crate::gil::Ref;
 
 /// The entry point that `switch::launch` gives to a new stack.
@@ -73,7 +73,6 @@ unsafe fn finish(py: Python<'_>, thread: &Thread, me: *mut PyGreenlet, result: C
                 None => Payload::Error(PyErr::fetch(py)).absorb_exit(py),
             };
             clear_handled_exception(thread.tstate);
-            ffi::Py_XDECREF(replace_current_context(thread.tstate, ptr::null_mut()));
             drop(inner(me).run.take());
             hand_to_parent(py, thread, me, payload)
         }

@@ -66,6 +66,7 @@ pub unsafe fn depart(thread: &Thread, target: *mut PyGreenlet, value: Carried) -
         thread.current.set(target);
         thread.origin.set(origin);
         thread.value.set(value);
+        (*from.state.get()).keep_context(thread.tstate);
         (*to.state.get()).load(thread.tstate);
         Context::switch(from.context.get(), to.context.get(), 0);
     }
@@ -175,24 +176,15 @@ unsafe fn landed_at_home(thread: &Thread, here: *mut PyGreenlet, value: Carried)
 
 /// Gives a new greenlet its stack and makes it ready to be transferred to.
 ///
-/// Fails with the greenlet still new: no `run`, or no memory.
-pub fn launch(
+/// `look_up_run` comes first. Fails for want of memory, with the greenlet still new. From here to
+/// its first landing no Python may run: it might start another one.
+fn launch(
     thread: &Thread,
     target: &Bound<'_, PyAny>,
     args: Bound<'_, PyTuple>,
     kwargs: Option<Bound<'_, PyDict>>,
 ) -> PyResult<()> {
     let me = of(target);
-    if me.task.is_none() {
-        let run = target.getattr("run")?;
-        // Looking it up may have run Python, which may have started or killed this greenlet.
-        if me.status.get() != Status::New {
-            return Err(GreenletError::new_err(
-                "the greenlet was started while its run was looked up",
-            ));
-        }
-        drop(me.run.replace(Some(run.into())));
-    }
     let stack = thread.pool.borrow_mut().take().map_err(|error| {
         PyMemoryError::new_err(format!("no memory for the stack of a greenlet: {error}"))
     })?;
@@ -208,6 +200,21 @@ pub fn launch(
     let kwargs = kwargs.map_or(ptr::null_mut(), Bound::into_ptr);
     thread.start_args.set((args.into_ptr(), kwargs));
     Ok(())
+}
+
+/// Makes sure that a greenlet has a `run` to start with. False: somebody else has started it.
+fn look_up_run(target: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let me = of(target);
+    if me.task.is_some() {
+        return Ok(true);
+    }
+    // Both the look-up and the end of what was there before may run Python, which may start or
+    // kill this very greenlet.
+    let run = target.getattr("run")?;
+    if me.status.get() == Status::New {
+        drop(me.run.replace(Some(run.into())));
+    }
+    Ok(me.status.get() == Status::New)
 }
 
 /// What `switch` or `throw` was given.
@@ -246,10 +253,35 @@ impl<'py> Payload<'py> {
     pub fn absorb_exit(self, py: Python<'py>) -> Self {
         match self {
             Payload::Error(error) if error.is_instance_of::<GreenletExit>(py) => {
-                Payload::Value(error.into_value(py).into_bound(py).into_any())
+                Payload::Value(into_exception(py, error))
             }
             other => other,
         }
+    }
+}
+
+/// The exception itself. Unlike PyO3's own conversion it drops no `Py`, which outside of PyO3's
+/// methods would be put off, and with it the end of all that the traceback refers to.
+fn into_exception(py: Python<'_>, error: PyErr) -> Bound<'_, PyAny> {
+    error.restore(py);
+    // SAFETY: an exception has been set just now; what is taken out of the thread state is owned.
+    unsafe {
+        #[cfg(Py_3_12)]
+        let exception = ffi::PyErr_GetRaisedException();
+        #[cfg(not(Py_3_12))]
+        let exception = {
+            let (mut class, mut value, mut traceback) =
+                (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+            ffi::PyErr_Fetch(&raw mut class, &raw mut value, &raw mut traceback);
+            ffi::PyErr_NormalizeException(&raw mut class, &raw mut value, &raw mut traceback);
+            if !traceback.is_null() {
+                ffi::PyException_SetTraceback(value, traceback);
+            }
+            ffi::Py_XDECREF(class);
+            ffi::Py_XDECREF(traceback);
+            value
+        };
+        Bound::from_owned_ptr(py, exception)
     }
 }
 
@@ -295,6 +327,9 @@ pub fn resolve<'py>(
                 return Ok((at, value));
             }
             Status::New if !matches!(payload, Payload::Error(_)) => {
+                if !look_up_run(&at)? {
+                    continue;
+                }
                 let (args, kwargs) = payload.into_args(py)?;
                 launch(thread, &at, args, kwargs)?;
                 return Ok((at, py.None().into_ptr()));
@@ -361,6 +396,9 @@ fn switch_method<'py>(slf: &Bound<'py, PyAny>, args: Args<'py>) -> PyResult<Boun
 
 /// `greenlet.throw([type, [value, [traceback]]])`.
 pub fn throw_method<'py>(slf: &Bound<'py, PyAny>, args: Args<'py>) -> PyResult<Bound<'py, PyAny>> {
+    if args.keywords() > 0 {
+        return Err(PyTypeError::new_err("greenlet.throw() takes no keyword arguments"));
+    }
     let [kind, value, traceback] = args.bind("throw", ["type", "value", "traceback"])?;
     let error = exception(slf.py(), kind, value, traceback)?;
     deliver(slf, Payload::Error(error))

@@ -184,6 +184,15 @@ impl StackState {
         }
     }
 
+    /// Takes over the context of a greenlet that ends: all that is kept of one, for `gr_context`.
+    ///
+    /// # Safety
+    /// `tstate` is the current thread state, and `load` for another greenlet comes next.
+    pub unsafe fn keep_context(&mut self, tstate: *mut ffi::PyThreadState) {
+        // SAFETY: as in `save`. What was saved before went to the thread state with `load`.
+        self.context = unsafe { *field(tstate, layout::CONTEXT) };
+    }
+
     /// The context of a greenlet that is not running (borrowed, may be null).
     pub fn context(&self) -> *mut ffi::PyObject {
         self.context
