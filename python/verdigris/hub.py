@@ -291,7 +291,9 @@ class Hub(greenlet):
 
 def get_hub():
     """The hub of this thread; it is made if there is none."""
-    return hub_if_exists() or _hub_class()
+    hub = hub_if_exists()
+    # Not by its truth: a greenlet that has not started is false.
+    return _hub_class() if hub is None else hub
 
 
 def get_hub_if_exists():
@@ -344,7 +346,7 @@ def reinit(hub=None):
 
     The loop gets its own kernel objects, and the thread pool forgets the parent's threads.
     """
-    hub = hub or get_hub_if_exists()
+    hub = get_hub_if_exists() if hub is None else hub
     if hub is None or hub.loop is None:
         return
     hub.loop.reinit()
