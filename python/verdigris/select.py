@@ -148,7 +148,7 @@ def _look(lists):
 
 
 def _fileno(item):
-    fd = item if isinstance(item, int) else item.fileno()
+    fd = item if isinstance(item, int) else getattr(item, "fileno", lambda: None)()
     if not isinstance(fd, int):
         raise TypeError("argument must be an int, or have a fileno() method.")
     if fd < 0:

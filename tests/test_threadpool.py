@@ -1,0 +1,151 @@
+"""Native threads, and what stands on them: the executor, the resolvers."""
+
+import _thread
+
+import pytest
+
+import verdigris
+from verdigris.event import Event
+from verdigris.resolver import blocking, thread
+from verdigris.threadpool import ThreadPool, ThreadPoolExecutor
+
+
+@pytest.fixture
+def pool():
+    pool = ThreadPool(2)
+    yield pool
+    pool.kill()
+
+
+class Gate:
+    """Holds native threads back until it is opened."""
+
+    def __init__(self):
+        self.lock = _thread.allocate_lock()
+        self.lock.acquire()
+
+    def __call__(self, value=None):
+        with self.lock:
+            return value
+
+    def open(self):
+        self.lock.release()
+
+
+def test_calls_run_in_another_thread(pool):
+    here = _thread.get_native_id()
+    assert pool.apply(_thread.get_native_id) != here
+    assert pool.spawn(pow, 2, 3).get() == 8
+
+
+def test_greenlets_run_while_a_thread_works(pool):
+    gate = Gate()
+    result = pool.spawn(gate, "value")
+    verdigris.sleep(0)
+    assert not result.ready() and len(pool) == 1
+    gate.open()
+    assert result.get(timeout=10) == "value"
+    assert pool.join(timeout=10) and len(pool) == 0
+
+
+def test_errors_are_raised_where_the_result_is_got_and_reported(pool, capfd):
+    with pytest.raises(ZeroDivisionError):
+        pool.apply(lambda: 1 / 0)
+    assert "ZeroDivisionError" in capfd.readouterr().err
+    with pytest.raises(ZeroDivisionError):
+        pool.apply_quietly(lambda: 1 / 0)
+    assert capfd.readouterr().err == ""
+
+
+def test_map_keeps_the_order(pool):
+    assert pool.map(str, range(20)) == [str(number) for number in range(20)]
+    assert sorted(pool.imap_unordered(str, range(5))) == ["0", "1", "2", "3", "4"]
+    assert pool.size <= 2
+
+
+def test_a_busy_pool_makes_the_next_one_wait(pool):
+    gate = Gate()
+    results = [pool.spawn(gate), pool.spawn(gate)]
+    third = verdigris.spawn(pool.spawn, str, 3)
+    verdigris.sleep(0)
+    assert not third.ready()
+    gate.open()
+    assert third.get(timeout=10).get(timeout=10) == "3"
+    verdigris.joinall(results)
+
+
+def test_the_number_of_threads_may_be_changed(pool):
+    pool.maxsize = 5
+    gate = Gate()
+    results = [pool.spawn(gate) for _ in range(5)]
+    assert pool.size == 5
+    gate.open()
+    for result in results:
+        result.get(timeout=10)
+    pool.maxsize = 1
+    while pool.size > 1:
+        verdigris.sleep(0.001)
+    assert pool.apply(str, (1,)) == "1"
+
+
+def test_a_killed_pool_works_again(pool):
+    pool.apply(str)
+    pool.kill()
+    assert pool.apply(str, (1,)) == "1"
+
+
+def test_an_idle_thread_ends():
+    pool = ThreadPool(1, idle_task_timeout=0.001)
+    pool.apply(str)
+    while pool.size:
+        verdigris.sleep(0.001)
+    assert pool.apply(str, (1,)) == "1"
+
+
+@pytest.mark.parametrize("size, error", [(0, ValueError), (-1, ValueError), ("x", TypeError)])
+def test_a_size_must_be_a_positive_number(size, error):
+    with pytest.raises(error):
+        ThreadPool(size)
+
+
+def test_the_hub_has_one():
+    assert verdigris.get_hub().threadpool.apply(str, (1,)) == "1"
+
+
+def test_a_call_may_use_a_hub_of_its_own(pool):
+    def in_thread():
+        results = []
+        verdigris.joinall([verdigris.spawn(results.append, n) for n in range(3)])
+        return results
+
+    assert pool.apply(in_thread) == [0, 1, 2]
+
+
+def test_executor_gives_futures():
+    with ThreadPoolExecutor(2) as executor:
+        gate = Gate()
+        future = executor.submit(gate, "value")
+        called = Event()
+        future.add_done_callback(lambda _: called.set())
+        with pytest.raises(TimeoutError):
+            future.result(timeout=0.001)
+        gate.open()
+        assert future.result(timeout=10) == "value" and called.is_set()
+        failing = executor.submit(int, "x")
+        assert isinstance(failing.exception(), ValueError)
+        assert list(executor.map(str, range(3))) == ["0", "1", "2"]
+    with pytest.raises(RuntimeError):
+        executor.submit(str)
+
+
+@pytest.mark.parametrize("module", [thread, blocking])
+def test_resolvers(module, capfd):
+    resolver = module.Resolver()
+    assert resolver.gethostbyname("127.0.0.1") == "127.0.0.1"
+    assert resolver.gethostbyname_ex("127.0.0.1")[2] == ["127.0.0.1"]
+    assert resolver.getaddrinfo("127.0.0.1", 80, type=1)[0][4] == ("127.0.0.1", 80)
+    assert resolver.getnameinfo(("127.0.0.1", 80), 3) == ("127.0.0.1", "80")
+    with pytest.raises(OSError):
+        resolver.gethostbyname("999.1.1.1.invalid.")
+    resolver.close()
+    assert capfd.readouterr().err == ""
