@@ -5,7 +5,8 @@ its outcome in a queue that the user's iteration reads. A place is given back wh
 outcome is taken, so `maxsize` bounds what is running together with what has piled up.
 """
 
-from ._core import Greenlet, GreenletExit, Semaphore, SimpleQueue
+from ._core import GreenletExit, Semaphore, SimpleQueue
+from .greenlet import Greenlet
 
 __all__ = ["IMap", "IMapUnordered"]
 

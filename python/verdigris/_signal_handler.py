@@ -1,6 +1,6 @@
 """`signal_handler`: a function that runs in a greenlet when a signal arrives."""
 
-from ._core import Greenlet
+from .greenlet import Greenlet
 
 __all__ = ["signal_handler"]
 

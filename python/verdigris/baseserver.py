@@ -10,9 +10,9 @@ import errno
 import sys
 from time import monotonic
 
-from ._core import Greenlet
 from ._listener import Intake, parse_address
 from .event import Event
+from .greenlet import Greenlet
 from .hub import get_hub
 from .pool import Pool
 

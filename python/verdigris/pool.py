@@ -8,9 +8,10 @@ A `map` inside a greenlet of a pool that is full waits for itself for ever, as g
 
 from queue import Full
 
-from ._core import Greenlet, GreenletExit, Timeout, getcurrent, joinall, kill
+from ._core import GreenletExit, Timeout, getcurrent, joinall, kill
 from ._imap import IMap, IMapUnordered
 from .event import Event
+from .greenlet import Greenlet
 from .lock import DummySemaphore, Semaphore
 
 __all__ = ["Group", "Pool", "PoolFull"]

@@ -10,8 +10,8 @@ from errno import EBADF
 from select import POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI
 
 from ._core import sleep
-from .hub import get_hub
 from .event import Event
+from .hub import get_hub
 
 __all__ = ["error", "poll", "select"]
 

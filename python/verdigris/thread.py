@@ -9,7 +9,8 @@ from _thread import (
     interrupt_main,
 )
 
-from ._core import BoundedSemaphore, Event, Greenlet, GreenletExit, getcurrent, local
+from ._core import BoundedSemaphore, Event, GreenletExit, getcurrent, local
+from .greenlet import Greenlet
 
 __all__ = [
     "TIMEOUT_MAX",
