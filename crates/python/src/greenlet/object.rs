@@ -422,30 +422,26 @@ pub(super) unsafe extern "C" fn tp_traverse(
     // SAFETY: called by the collector with a live greenlet; nothing here runs Python.
     unsafe {
         let greenlet: *mut PyGreenlet = slf.cast();
-        let visit = |object: *mut ffi::PyObject| match object.is_null() {
-            true => 0,
-            false => visit(object, arg),
+        let mut answer = 0;
+        let mut see = |object: *mut ffi::PyObject| {
+            if answer == 0 && !object.is_null() {
+                answer = visit(object, arg);
+            }
         };
-        let class = ffi::Py_TYPE(slf);
-        if visit(class.cast()) != 0 || visit((*greenlet).dict) != 0 {
-            return 1;
+        see(ffi::Py_TYPE(slf).cast());
+        see((*greenlet).dict);
+        if !(*greenlet).pimpl.is_null() {
+            let me = inner(greenlet);
+            see(me.parent.as_ptr());
+            see(me.run.as_ptr());
+            if !me.is_active() {
+                see((*me.state.get()).context());
+            }
+            if let Some(task) = &me.task {
+                task.each_object(&mut see);
+            }
         }
-        if (*greenlet).pimpl.is_null() {
-            return 0;
-        }
-        let me = inner(greenlet);
-        let mut objects = vec![me.parent.as_ptr(), me.run.as_ptr()];
-        if !me.is_active() {
-            objects.push((*me.state.get()).context());
-        }
-        if let Some(task) = &me.task {
-            task.each_object(|object| objects.push(object));
-        }
-        objects
-            .into_iter()
-            .map(visit)
-            .find(|answer| *answer != 0)
-            .unwrap_or(0)
+        answer
     }
 }
 

@@ -13,6 +13,7 @@ use std::ptr;
 use coro::Context;
 use pyo3::exceptions::{PyMemoryError, PyTypeError};
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
@@ -210,7 +211,7 @@ fn look_up_run(target: &Bound<'_, PyAny>) -> PyResult<bool> {
     }
     // Both the look-up and the end of what was there before may run Python, which may start or
     // kill this very greenlet.
-    let run = target.getattr("run")?;
+    let run = target.getattr(intern!(target.py(), "run"))?;
     if me.status.get() == Status::New {
         drop(me.run.replace(Some(run.into())));
     }
@@ -397,7 +398,9 @@ fn switch_method<'py>(slf: &Bound<'py, PyAny>, args: Args<'py>) -> PyResult<Boun
 /// `greenlet.throw([type, [value, [traceback]]])`.
 pub fn throw_method<'py>(slf: &Bound<'py, PyAny>, args: Args<'py>) -> PyResult<Bound<'py, PyAny>> {
     if args.keywords() > 0 {
-        return Err(PyTypeError::new_err("greenlet.throw() takes no keyword arguments"));
+        return Err(PyTypeError::new_err(
+            "greenlet.throw() takes no keyword arguments",
+        ));
     }
     let [kind, value, traceback] = args.bind("throw", ["type", "value", "traceback"])?;
     let error = exception(slf.py(), kind, value, traceback)?;

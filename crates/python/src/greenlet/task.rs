@@ -94,7 +94,7 @@ impl Task {
         self.error.get(py).map(PyErr::from_value)
     }
 
-    pub fn each_object(&self, mut see: impl FnMut(*mut ffi::PyObject)) {
+    pub fn each_object(&self, see: &mut impl FnMut(*mut ffi::PyObject)) {
         let slots = [
             &self.function,
             &self.args,
@@ -180,7 +180,6 @@ fn call<'py>(slf: &Bound<'py, PyAny>, task: &Task) -> PyResult<Bound<'py, PyAny>
 fn finish(slf: &Bound<'_, PyAny>, outcome: PyResult<Bound<'_, PyAny>>) {
     let py = slf.py();
     let task = task(slf);
-    let released = (task.function.take(), task.args.take(), task.kwargs.take());
     let mut failure = None;
     match outcome {
         Ok(value) => drop(task.value.replace(Some(value.into()))),
@@ -195,10 +194,11 @@ fn finish(slf: &Bound<'_, PyAny>, outcome: PyResult<Bound<'_, PyAny>>) {
     }
     task.phase.set(Phase::Done);
     task.links.notify_all(py, slf);
-    drop(released);
     if let Some(error) = failure {
         report(slf, error);
     }
+    // Last, since the report names them.
+    drop((task.function.take(), task.args.take(), task.kwargs.take()));
 }
 
 /// Hands an error to the `handle_error` of the greenlet's parent, which is its hub.

@@ -202,7 +202,7 @@ impl WaitQueue {
     }
 
     /// Calls `see` with each callback, for a hand-written traverse.
-    pub fn each_object(&self, mut see: impl FnMut(*mut pyo3::ffi::PyObject)) {
+    pub fn each_object(&self, see: &mut impl FnMut(*mut pyo3::ffi::PyObject)) {
         let Ok(()) = self.each_callback(|callback| {
             see(callback.as_ptr());
             Ok::<_, std::convert::Infallible>(())
