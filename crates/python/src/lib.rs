@@ -5,6 +5,7 @@ mod gil;
 mod greenlet;
 mod hub;
 mod net;
+mod sync;
 
 use pyo3::prelude::*;
 
@@ -17,6 +18,7 @@ mod _core {
         crate::error::register(module)?;
         crate::greenlet::register(module)?;
         crate::hub::register(module)?;
-        crate::net::register(module)
+        crate::net::register(module)?;
+        crate::sync::register(module)
     }
 }

@@ -6,6 +6,7 @@
 //! `Greenlet` adds.
 
 mod entry;
+pub mod local_dict;
 mod method;
 pub mod object;
 pub mod switch;

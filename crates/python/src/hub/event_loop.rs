@@ -27,6 +27,7 @@ use super::watcher::{Moment, Watcher, Watchers};
 use crate::error::{BlockingSwitchOutError, os_error};
 use crate::gil::{GilCell, Ref};
 use crate::greenlet::{Thread, switch, thread};
+use crate::sync::Timeout;
 
 /// Jobs between two looks at the reactor. An empty poll costs about as much as five switches, so
 /// with this many it is lost in the noise, and a ready socket still waits for no more of them.
@@ -218,6 +219,12 @@ impl EventLoop {
                 }
             }
             Job::Fire { watcher, events } => Watcher::fire(watcher.bind(py), events),
+            Job::Timeout { timeout } => {
+                let timeout = timeout.bind(py);
+                if let Err(error) = Timeout::expire(timeout) {
+                    self.report(py, timeout, error);
+                }
+            }
             Job::Call { callback, args } => {
                 let callback = callback.bind(py);
                 // The queue takes a tuple only (`run_callback`, `WaitQueue`).

@@ -5,6 +5,7 @@ use pyo3::{Py, PyErr};
 use crate::gil::Ref;
 use crate::greenlet::GreenletRef;
 use crate::hub::watcher::Watcher;
+use crate::sync::Timeout;
 
 /// Something to be done at its turn, in the order in which jobs were queued.
 ///
@@ -29,4 +30,6 @@ pub enum Job {
     Scheduled { callback: Ref },
     /// A watcher's callback. Void if the watcher was stopped meanwhile.
     Fire { watcher: Py<Watcher>, events: i32 },
+    /// A `Timeout` whose time is up. Void if it was ended meanwhile.
+    Timeout { timeout: Py<Timeout> },
 }

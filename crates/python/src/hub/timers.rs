@@ -12,6 +12,7 @@ use super::waiter::Waiter;
 use super::watcher::Watcher;
 use crate::gil::Ref;
 use crate::greenlet::GreenletRef;
+use crate::sync::Timeout;
 
 /// Whom a timer is for.
 pub enum TimerTarget {
@@ -19,6 +20,8 @@ pub enum TimerTarget {
     Waiter(Waiter),
     /// A timer or stat watcher.
     Watcher(Py<Watcher>),
+    /// A `Timeout` that was started.
+    Timeout(Py<Timeout>),
     /// A function without arguments, to be called in the hub.
     Call(Ref),
     /// A greenlet, to be started.
@@ -93,6 +96,7 @@ impl EventLoop {
             TimerTarget::Waiter(waiter) => drop(waiter.expire(py)),
             TimerTarget::Start(greenlet) => self.push(py, Job::Start { greenlet }),
             TimerTarget::Watcher(watcher) => Watcher::elapsed(watcher.bind(py)),
+            TimerTarget::Timeout(timeout) => self.push(py, Job::Timeout { timeout }),
             TimerTarget::Call(callback) => {
                 let args = PyTuple::empty(py).into();
                 self.push(py, Job::Call { callback, args });

@@ -1,0 +1,52 @@
+//! What waiting on an object means, whatever the object.
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+
+use crate::hub::{Limit, WaitQueue, Wake};
+
+/// Registers `callback`, to be called in the hub as `callback(owner)` when `owner` is ready;
+/// soon, if it already is.
+///
+/// The caller must let no greenlet wait while `ready` is true: all that is queued is scheduled.
+pub fn rawlink(
+    queue: &WaitQueue,
+    owner: &Bound<'_, PyAny>,
+    callback: Bound<'_, PyAny>,
+    ready: bool,
+) -> PyResult<()> {
+    if !callback.is_callable() {
+        return Err(PyTypeError::new_err(format!(
+            "Expected callable: {}",
+            callback.repr()?
+        )));
+    }
+    queue.rawlink(owner.py(), callback.unbind());
+    if ready {
+        queue.notify_all(owner.py(), owner);
+    }
+    Ok(())
+}
+
+/// A `timeout=` argument, whose default is to wait for ever.
+pub fn limit(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Limit> {
+    timeout.map_or(Ok(Limit::None), |timeout| timeout.extract())
+}
+
+/// Waits where the only thing to learn is whether it came in time.
+pub fn wait(
+    py: Python<'_>,
+    queue: &WaitQueue,
+    timeout: Option<&Bound<'_, PyAny>>,
+) -> PyResult<bool> {
+    match queue.wait(py, &limit(timeout)?)? {
+        Wake::Notified => Ok(true),
+        Wake::TimedOut => Ok(false),
+        Wake::Thrown { error, .. } => Err(error),
+    }
+}
+
+/// The name that `repr` starts with: the class of the object, as a subclass calls itself.
+pub fn class_name<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, pyo3::types::PyString>> {
+    object.get_type().name()
+}

@@ -1,0 +1,495 @@
+//! `SimpleQueue`: items and the two lines of greenlets that put and get them.
+//!
+//! A subclass may override `_init`, `_qsize`, `_put`, `_get` and `_peek`, as subclasses of the
+//! standard queues do; then, and only then, they are called. `flow` tells how waiting works.
+
+use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering::Relaxed};
+
+use pyo3::exceptions::{PyDeprecationWarning, PyStopIteration};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyGenericAlias, PyTuple, PyType};
+
+use super::errors::{empty, full, limit, shut_down, timed_out};
+use super::flow::Flow;
+use super::items::{Items, Order};
+use crate::hub::{WaitQueue, Wake};
+
+/// A queue of at most `maxsize` items, first in, first out.
+///
+/// It is true however few items it has. Iterating over it gets items until the item
+/// `StopIteration` comes.
+///
+/// Args:
+///     maxsize: how many items it holds before `put()` waits; None, 0 and less mean no bound.
+///     items: what it holds at first.
+#[pyclass(frozen, subclass, weakref, module = "verdigris.queue")]
+pub struct SimpleQueue {
+    pub items: Items,
+    pub flow: Flow,
+    pub shut_down: AtomicBool,
+    /// Tasks put and not done, and who waits for there to be none: what `Queue` adds.
+    pub unfinished: AtomicIsize,
+    pub finished: WaitQueue,
+    /// The class overrides some of the hooks.
+    hooked: AtomicBool,
+}
+
+/// What is asked of the next item.
+#[derive(Clone, Copy)]
+enum Ask {
+    Take,
+    Peek,
+}
+
+impl SimpleQueue {
+    pub fn with_order(order: Order) -> Self {
+        Self {
+            items: Items::new(order),
+            flow: Flow::default(),
+            shut_down: AtomicBool::new(false),
+            unfinished: AtomicIsize::new(0),
+            finished: WaitQueue::default(),
+            hooked: AtomicBool::new(false),
+        }
+    }
+
+    pub fn init(
+        slf: &Bound<'_, Self>,
+        maxsize: Option<isize>,
+        items: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let (py, queue) = (slf.py(), slf.get());
+        if maxsize == Some(0) {
+            let text =
+                c"Queue(0) now equivalent to Queue(None); if you want a channel, use Channel";
+            PyErr::warn(py, &py.get_type::<PyDeprecationWarning>(), text, 1)?;
+        }
+        queue.set_maxsize_raw(maxsize);
+        queue
+            .hooked
+            .store(overrides_hooks(slf.get_type())?, Relaxed);
+        let items = items
+            .map(|items| Ok::<_, PyErr>((items, items.is_truthy()?)))
+            .transpose()?;
+        let items = items.and_then(|(items, any)| any.then_some(items));
+        match items {
+            Some(items) if queue.is_hooked() => slf
+                .call_method1("_init", (queue.maxsize(), items))
+                .map(drop),
+            None if queue.is_hooked() => slf.call_method1("_init", (queue.maxsize(),)).map(drop),
+            Some(items) => queue.items.fill(items),
+            None => {
+                queue.items.clear(py);
+                Ok(())
+            }
+        }
+    }
+
+    fn set_maxsize_raw(&self, maxsize: Option<isize>) {
+        self.flow
+            .set_maxsize(maxsize.and_then(|maxsize| usize::try_from(maxsize).ok()));
+    }
+
+    #[inline]
+    fn is_hooked(&self) -> bool {
+        self.hooked.load(Relaxed)
+    }
+
+    /// How many items there are, promised ones as well.
+    #[inline]
+    fn len(slf: &Bound<'_, Self>) -> PyResult<usize> {
+        let queue = slf.get();
+        if queue.is_hooked() {
+            return slf.call_method0(intern!(slf.py(), "_qsize"))?.extract();
+        }
+        queue.items.len(slf.py())
+    }
+
+    fn available(slf: &Bound<'_, Self>) -> PyResult<usize> {
+        Ok(slf.get().flow.available(Self::len(slf)?))
+    }
+
+    /// Promises to those who wait what there is for them.
+    #[inline]
+    pub fn promise(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let flow = &slf.get().flow;
+        if !flow.is_idle(slf.py()) {
+            flow.promise(slf.py(), Self::len(slf)?);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn put_now(slf: &Bound<'_, Self>, item: Py<PyAny>) -> PyResult<()> {
+        let queue = slf.get();
+        queue.unfinished.fetch_add(1, Relaxed);
+        let put = if queue.is_hooked() {
+            slf.call_method1(intern!(slf.py(), "_put"), (item,))
+                .map(drop)
+        } else {
+            queue.items.push(slf.py(), item)
+        };
+        if put.is_err() {
+            queue.unfinished.fetch_sub(1, Relaxed);
+        }
+        Self::promise(slf)?;
+        put
+    }
+
+    #[inline]
+    fn answer(slf: &Bound<'_, Self>, ask: Ask) -> PyResult<Py<PyAny>> {
+        let (py, queue) = (slf.py(), slf.get());
+        let item = match (ask, queue.is_hooked()) {
+            (Ask::Take, false) => queue.items.pop(py),
+            (Ask::Peek, false) => queue.items.peek(py),
+            (Ask::Take, true) => slf.call_method0(intern!(py, "_get")).map(Bound::unbind),
+            (Ask::Peek, true) => slf.call_method0(intern!(py, "_peek")).map(Bound::unbind),
+        };
+        Self::promise(slf)?;
+        item
+    }
+
+    fn wait_and_put(
+        slf: &Bound<'_, Self>,
+        item: Py<PyAny>,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let (py, queue) = (slf.py(), slf.get());
+        let limit = limit(timeout)?;
+        // In the hub nobody can wait.
+        let wake = queue.flow.putters.wait(py, &limit).map_err(|_| full())?;
+        match wake {
+            Wake::Notified => {
+                queue.flow.redeem_slot();
+                if queue.shut_down.load(Relaxed) {
+                    return Err(shut_down(py));
+                }
+                Self::put_now(slf, item)
+            }
+            Wake::TimedOut => Err(timed_out(py, limit, full())),
+            Wake::Thrown { error, notified } => {
+                if notified {
+                    queue.flow.redeem_slot();
+                    Self::promise(slf)?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn ask(
+        slf: &Bound<'_, Self>,
+        ask: Ask,
+        block: bool,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        if Self::available(slf)? > 0 {
+            return Self::answer(slf, ask);
+        }
+        if slf.get().shut_down.load(Relaxed) {
+            return Err(shut_down(slf.py()));
+        }
+        if !block {
+            return Err(empty());
+        }
+        Self::wait_and_ask(slf, ask, timeout)
+    }
+
+    fn wait_and_ask(
+        slf: &Bound<'_, Self>,
+        ask: Ask,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        let (py, queue) = (slf.py(), slf.get());
+        let limit = limit(timeout)?;
+        loop {
+            // In the hub nobody can wait.
+            match queue.flow.getters.wait(py, &limit).map_err(|_| empty())? {
+                Wake::Notified => {
+                    queue.flow.redeem_item();
+                    if Self::len(slf)? > 0 {
+                        return Self::answer(slf, ask);
+                    }
+                    if queue.shut_down.load(Relaxed) {
+                        return Err(shut_down(py));
+                    }
+                    // Somebody emptied `queue.queue` by hand: there is nothing for us after all.
+                }
+                Wake::TimedOut => return Err(timed_out(py, limit, empty())),
+                Wake::Thrown { error, notified } => {
+                    if notified {
+                        queue.flow.redeem_item();
+                        Self::promise(slf)?;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// What both `repr` and `str` tell of the contents.
+    pub fn describe(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let (py, queue) = (slf.py(), slf.get());
+        let mut text = String::new();
+        if let Some(maxsize) = queue.flow.maxsize() {
+            text += &format!(" maxsize={maxsize}");
+        }
+        let items = queue.items.snapshot(py)?;
+        if items.is_truthy()? {
+            text += &format!(" queue={}", items.repr()?);
+        }
+        for (name, line) in [
+            ("getters", &queue.flow.getters),
+            ("putters", &queue.flow.putters),
+        ] {
+            match line.len(py) {
+                0 => {}
+                waiting => text += &format!(" {name}[{waiting}]"),
+            }
+        }
+        Ok(text)
+    }
+}
+
+#[pymethods]
+impl SimpleQueue {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self::with_order(Order::Fifo)
+    }
+
+    #[pyo3(signature = (maxsize=None, items=None))]
+    fn __init__(
+        slf: &Bound<'_, Self>,
+        maxsize: Option<isize>,
+        items: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        Self::init(slf, maxsize, items)
+    }
+
+    #[classmethod]
+    fn __class_getitem__<'py>(
+        cls: &Bound<'py, PyType>,
+        item: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyGenericAlias>> {
+        PyGenericAlias::new(cls.py(), cls.as_any(), item)
+    }
+
+    /// Puts an item, waiting for a free slot if need be.
+    ///
+    /// Args:
+    ///     item: any object.
+    ///     block: False never waits.
+    ///     timeout: seconds to wait at most, not negative; None waits for ever.
+    ///
+    /// Raises:
+    ///     Full: there was no free slot in time.
+    ///     ShutDown: the queue was shut down.
+    #[pyo3(signature = (item, block=true, timeout=None))]
+    fn put(
+        slf: &Bound<'_, Self>,
+        item: Py<PyAny>,
+        block: bool,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let queue = slf.get();
+        if queue.shut_down.load(Relaxed) {
+            return Err(shut_down(slf.py()));
+        }
+        if queue.flow.has_room(Self::len(slf)?) {
+            if block && timeout.is_some() {
+                limit(timeout)?;
+            }
+            return Self::put_now(slf, item);
+        }
+        if !block {
+            return Err(full());
+        }
+        Self::wait_and_put(slf, item, timeout)
+    }
+
+    /// The same as `put(item, block=False)`.
+    fn put_nowait(slf: &Bound<'_, Self>, item: Py<PyAny>) -> PyResult<()> {
+        Self::put(slf, item, false, None)
+    }
+
+    /// Takes the next item out, waiting for one if need be.
+    ///
+    /// Args:
+    ///     block: False never waits.
+    ///     timeout: seconds to wait at most, not negative; None waits for ever.
+    ///
+    /// Raises:
+    ///     Empty: there was no item in time.
+    ///     ShutDown: the queue was shut down, and is empty.
+    #[pyo3(signature = (block=true, timeout=None))]
+    fn get(
+        slf: &Bound<'_, Self>,
+        block: bool,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        Self::ask(slf, Ask::Take, block, timeout)
+    }
+
+    /// The same as `get(block=False)`.
+    fn get_nowait(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        Self::ask(slf, Ask::Take, false, None)
+    }
+
+    /// Returns the next item without taking it out; else as `get()`.
+    #[pyo3(signature = (block=true, timeout=None))]
+    fn peek(
+        slf: &Bound<'_, Self>,
+        block: bool,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        Self::ask(slf, Ask::Peek, block, timeout)
+    }
+
+    /// The same as `peek(block=False)`.
+    fn peek_nowait(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        Self::ask(slf, Ask::Peek, false, None)
+    }
+
+    /// How many items can be had. Where we differ from gevent: an item that a woken greenlet is
+    /// about to take is not counted.
+    fn qsize(slf: &Bound<'_, Self>) -> PyResult<usize> {
+        Self::available(slf)
+    }
+
+    fn __len__(slf: &Bound<'_, Self>) -> PyResult<usize> {
+        slf.call_method0(intern!(slf.py(), "qsize"))?.extract()
+    }
+
+    fn __bool__(&self) -> bool {
+        true
+    }
+
+    /// True if no item can be had.
+    fn empty(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        Ok(Self::available(slf)? == 0)
+    }
+
+    /// True if `put()` would have to wait.
+    fn full(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        Ok(!slf.get().flow.has_room(Self::len(slf)?))
+    }
+
+    /// A new queue of this class with the same bound and items.
+    fn copy<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let (py, queue) = (slf.py(), slf.get());
+        slf.get_type()
+            .call1((queue.maxsize(), queue.items.snapshot(py)?))
+    }
+
+    /// How many items it holds before `put()` waits; None if there is no bound.
+    #[getter]
+    fn maxsize(&self) -> Option<usize> {
+        self.flow.maxsize()
+    }
+
+    #[setter]
+    fn set_maxsize(slf: &Bound<'_, Self>, maxsize: Option<isize>) -> PyResult<()> {
+        slf.get().set_maxsize_raw(maxsize);
+        Self::promise(slf)
+    }
+
+    /// The deque, list or heap that holds the items. It is live: it may be changed.
+    #[getter]
+    fn queue<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.items.show(py)
+    }
+
+    #[setter]
+    fn set_queue(&self, items: Bound<'_, PyAny>) {
+        self.items.show_as(items);
+    }
+
+    /// True once `Queue.shutdown()` was called.
+    #[getter]
+    fn is_shutdown(&self) -> bool {
+        self.shut_down.load(Relaxed)
+    }
+
+    #[pyo3(signature = (maxsize, items=None))]
+    fn _init(
+        &self,
+        maxsize: Option<&Bound<'_, PyAny>>,
+        items: Option<&Bound<'_, PyAny>>,
+        py: Python<'_>,
+    ) -> PyResult<()> {
+        let _ = maxsize;
+        match items {
+            Some(items) => self.items.fill(items),
+            None => self.items.fill(PyTuple::empty(py).as_any()),
+        }
+    }
+
+    fn _qsize(&self, py: Python<'_>) -> PyResult<usize> {
+        self.items.len(py)
+    }
+
+    fn _put(&self, py: Python<'_>, item: Py<PyAny>) -> PyResult<()> {
+        self.items.push(py, item)
+    }
+
+    fn _get(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.items.pop(py)
+    }
+
+    fn _peek(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.items.peek(py)
+    }
+
+    fn __iter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    fn __next__(slf: &Bound<'_, Self>) -> PyResult<Option<Py<PyAny>>> {
+        let py = slf.py();
+        let item = slf.call_method0(intern!(py, "get"))?;
+        Ok((!item.is(py.get_type::<PyStopIteration>())).then(|| item.unbind()))
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        Ok(format!(
+            "<{} at {:p}{}>",
+            slf.get_type().name()?,
+            slf.as_ptr(),
+            Self::describe(slf)?
+        ))
+    }
+
+    fn __str__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        Ok(format!(
+            "<{}{}>",
+            slf.get_type().name()?,
+            Self::describe(slf)?
+        ))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.items.traverse(&visit)
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        self.items.clear(py);
+    }
+}
+
+/// Whether a class has hooks of its own.
+fn overrides_hooks(class: Bound<'_, PyType>) -> PyResult<bool> {
+    let base = class.py().get_type::<SimpleQueue>();
+    if class.is(&base) {
+        return Ok(false);
+    }
+    for hook in ["_init", "_qsize", "_put", "_get", "_peek"] {
+        if !class.getattr(hook)?.is(&base.getattr(hook)?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
