@@ -1,16 +1,20 @@
 //! Raw greenlets: what greenlet 3.5 calls `greenlet.greenlet`, on stacks of their own.
 //!
-//! `object` is the type, `switch` the one door that every switch goes through, `entry` what a
+//! `object` is a greenlet's data and life, `class` its type with its `attributes`, `switch` the one door that every switch goes through, `entry` what a
 //! greenlet runs first and last, `thread_state` the part of CPython's thread state that moves
 //! with a stack, `thread` what is kept for each thread, `trace` the tracer, `task` what gevent's
 //! `Greenlet` adds.
 
+mod attributes;
+mod class;
 mod entry;
 pub mod local_dict;
 mod method;
 pub mod object;
 pub mod switch;
 pub mod task;
+mod task_class;
+mod task_methods;
 pub mod thread;
 mod thread_state;
 pub mod trace;
@@ -24,12 +28,12 @@ pub use thread::Thread;
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     thread_state::check_layout(py)?;
-    module.add("greenlet", object::base_type(py)?)?;
-    module.add("Greenlet", task::task_type(py)?)?;
+    module.add("greenlet", class::base_type(py)?)?;
+    module.add("Greenlet", task_class::task_type(py)?)?;
     module.add_function(wrap_pyfunction!(getcurrent, module)?)?;
     module.add_function(wrap_pyfunction!(trace::settrace, module)?)?;
     module.add_function(wrap_pyfunction!(trace::gettrace, module)?)?;
-    module.add_function(wrap_pyfunction!(task::set_spawn_callbacks, module)?)?;
+    module.add_function(wrap_pyfunction!(task_methods::set_spawn_callbacks, module)?)?;
     Ok(())
 }
 

@@ -1,11 +1,11 @@
-//! The raw greenlet's type: `greenlet.greenlet`.
+//! A greenlet as an object: what it holds, how it is made, and how it dies.
 //!
 //! Written by hand, not with PyO3's classes, since its C layout is a public interface (C code
 //! compiled against `greenlet.h` sees `{PyObject_HEAD; weakreflist; dict; pimpl}`), and since an
 //! object that owns a running computation needs its own rules for dying: dropping the last
 //! reference to a suspended greenlet throws GreenletExit in it, and it may refuse.
 
-#![expect(unsafe_code, reason = "a hand-written CPython type")]
+#![expect(unsafe_code, reason = "a hand-written CPython object")]
 
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::{c_int, c_void};
@@ -13,29 +13,23 @@ use std::ptr;
 use std::rc::Rc;
 
 use coro::{Config, Context, Stack};
-use pyo3::exceptions::{PyAttributeError, PyTypeError, PyValueError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyString, PyType};
 
-use super::method::{
-    GETSETS_END, METHODS_END, Table, def, enter, fastcall, getset, getter, setter, slot,
-};
+use super::class::base_type;
+use super::switch;
 use super::task::Task;
 use super::thread::Thread;
-use super::thread_state::{StackState, current_context, replace_current_context};
-use super::{switch, trace};
-use crate::error::{GreenletError, GreenletExit};
+use super::thread_state::StackState;
 use crate::gil::{Ref, Slot};
 use crate::hub::WaitCell;
-
 /// What C code sees of a greenlet; everything else is behind `pimpl`.
 #[repr(C)]
 pub struct PyGreenlet {
     ob_base: ffi::PyObject,
-    weakreflist: *mut ffi::PyObject,
-    dict: *mut ffi::PyObject,
+    pub(super) weakreflist: *mut ffi::PyObject,
+    pub(super) dict: *mut ffi::PyObject,
     pimpl: *mut Inner,
 }
 
@@ -161,46 +155,6 @@ pub fn stack_config() -> Config {
     Config::default()
 }
 
-/// The type object, made once.
-pub fn base_type(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
-    static TYPE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    let made = TYPE.get_or_try_init(py, || {
-        let spec = &raw const SPEC.0;
-        // SAFETY: the spec and its tables are static and well formed; the result is a new type.
-        unsafe {
-            let made = ffi::PyType_FromSpec(spec.cast_mut());
-            let made = Bound::from_owned_ptr_or_err(py, made)?.cast_into_unchecked::<PyType>();
-            add_class_attributes(&made)?;
-            (*made.as_type_ptr()).tp_vectorcall = Some(construct);
-            (*made.as_type_ptr()).tp_flags |= ffi::Py_TPFLAGS_IMMUTABLETYPE;
-            ffi::PyType_Modified(made.as_type_ptr());
-            Ok::<_, PyErr>(made.unbind())
-        }
-    })?;
-    Ok(made.bind(py))
-}
-
-fn add_class_attributes(class: &Bound<'_, PyType>) -> PyResult<()> {
-    let py = class.py();
-    class.setattr("error", py.get_type::<GreenletError>())?;
-    class.setattr("GreenletExit", py.get_type::<GreenletExit>())?;
-    for function in [
-        wrap_pyfunction!(super::getcurrent, py)?,
-        wrap_pyfunction!(trace::settrace, py)?,
-        wrap_pyfunction!(trace::gettrace, py)?,
-    ] {
-        // SAFETY: a static method around a live function.
-        let method = unsafe {
-            Bound::from_owned_ptr_or_err(py, ffi::PyStaticMethod_New(function.as_ptr()))?
-        };
-        class.setattr(
-            function.getattr("__name__")?.cast_into::<PyString>()?,
-            method,
-        )?;
-    }
-    Ok(())
-}
-
 /// Allocates a greenlet of `class`, with `parent` or the running greenlet as its parent.
 ///
 /// # Safety
@@ -245,85 +199,6 @@ pub fn new_main(py: Python<'_>, thread: &Rc<Thread>) -> PyResult<Ref> {
         (*object.cast::<PyGreenlet>()).pimpl = Box::into_raw(Box::new(new));
         Ok(main.into())
     }
-}
-
-/// `greenlet(run=None, parent=None)` for the exact type, without a tuple and a dict.
-unsafe extern "C" fn construct(
-    class: *mut ffi::PyObject,
-    args: *const *mut ffi::PyObject,
-    nargsf: usize,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: CPython's vectorcall convention, with the GIL held.
-    unsafe {
-        enter(ptr::null_mut(), |py| {
-            let nargs = ffi::PyVectorcall_NARGS(nargsf);
-            let args = super::method::Args::new(py, args, nargs, names);
-            let current = Thread::current(py)?.current_ref();
-            let object = alloc(class.cast(), current, None);
-            let object = Bound::from_owned_ptr_or_err(py, object)?;
-            let [run, parent] = args.bind("greenlet", ["run", "parent"])?;
-            init(&object, run, parent)?;
-            Ok(object.into_ptr())
-        })
-    }
-}
-
-unsafe extern "C" fn tp_new(
-    class: *mut ffi::PyTypeObject,
-    _args: *mut ffi::PyObject,
-    _kwargs: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: called by CPython for our type or a subtype.
-    unsafe {
-        enter(ptr::null_mut(), |py| {
-            Ok(alloc(class, Thread::current(py)?.current_ref(), None))
-        })
-    }
-}
-
-unsafe extern "C" fn tp_init(
-    slf: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    kwargs: *mut ffi::PyObject,
-) -> c_int {
-    // SAFETY: called by CPython with a live greenlet, a tuple, and a dict or null.
-    unsafe {
-        enter(-1, |py| {
-            let slf = Bound::from_borrowed_ptr(py, slf);
-            let mut run = ptr::null_mut();
-            let mut parent = ptr::null_mut();
-            let names = [c"run".as_ptr(), c"parent".as_ptr(), ptr::null()];
-            if ffi::PyArg_ParseTupleAndKeywords(
-                args,
-                kwargs,
-                c"|OO:greenlet".as_ptr(),
-                names.as_ptr().cast_mut().cast(),
-                &raw mut run,
-                &raw mut parent,
-            ) == 0
-            {
-                return Err(PyErr::fetch(py));
-            }
-            let run = Bound::from_borrowed_ptr_or_opt(py, run);
-            let parent = Bound::from_borrowed_ptr_or_opt(py, parent);
-            init(&slf, run, parent).map(|()| 0)
-        })
-    }
-}
-
-fn init(
-    slf: &Bound<'_, PyAny>,
-    run: Option<Bound<'_, PyAny>>,
-    parent: Option<Bound<'_, PyAny>>,
-) -> PyResult<()> {
-    if let Some(run) = run.filter(|run| !run.is_none()) {
-        set_run(slf, Some(run))?;
-    }
-    if let Some(parent) = parent.filter(|parent| !parent.is_none()) {
-        set_parent(slf, Some(parent))?;
-    }
-    Ok(())
 }
 
 /// Frees a greenlet. One that is suspended is killed first, in its own thread, and may live on.
@@ -465,358 +340,10 @@ pub(super) unsafe extern "C" fn tp_clear(slf: *mut ffi::PyObject) -> c_int {
 
 /// A started greenlet's references are on its stack, where the collector cannot see them: it is
 /// no garbage as long as it is active.
-unsafe extern "C" fn tp_is_gc(slf: *mut ffi::PyObject) -> c_int {
+pub(super) unsafe extern "C" fn tp_is_gc(slf: *mut ffi::PyObject) -> c_int {
     // SAFETY: called by the collector with a live greenlet.
     unsafe {
         let greenlet: *mut PyGreenlet = slf.cast();
         c_int::from((*greenlet).pimpl.is_null() || !inner(greenlet).is_active())
     }
 }
-
-unsafe extern "C" fn nb_bool(slf: *mut ffi::PyObject) -> c_int {
-    // SAFETY: called by CPython with a live greenlet.
-    unsafe { c_int::from(inner(slf.cast()).is_active()) }
-}
-
-getter!(repr_getter, |slf| repr(slf)
-    .map(|text| text.into_any().unbind()));
-
-unsafe extern "C" fn tp_repr(slf: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: the convention of a getter without a closure.
-    unsafe { repr_getter(slf, ptr::null_mut()) }
-}
-
-fn repr<'py>(slf: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
-    let me = of(slf);
-    let name = slf.get_type().fully_qualified_name()?;
-    let address = slf.as_ptr();
-    let thread: *const c_void =
-        owner(slf).map_or(ptr::null(), |thread| ptr::from_ref(thread).cast());
-    let state = match me.status.get() {
-        Status::Dead => {
-            return Ok(PyString::new(
-                slf.py(),
-                &format!("<{name} object at {address:p} (otid={thread:p}) dead>"),
-            ));
-        }
-        Status::New => "pending",
-        Status::Active if is_running(slf) => "current active started",
-        Status::Active => "suspended active started",
-    };
-    let main = if me.is_main { " main" } else { "" };
-    Ok(PyString::new(
-        slf.py(),
-        &format!("<{name} object at {address:p} (otid={thread:p}) {state}{main}>"),
-    ))
-}
-
-/// Whether a greenlet is the running one of its thread.
-fn is_running(slf: &Bound<'_, PyAny>) -> bool {
-    of(slf)
-        .thread()
-        .is_some_and(|thread| thread.current.get().cast() == slf.as_ptr())
-}
-
-/// The thread that a greenlet runs in, or would start in: its parents', up to a started one.
-pub fn owner<'a>(slf: &'a Bound<'_, PyAny>) -> Option<&'a Thread> {
-    let mut at = of(slf);
-    loop {
-        if let Some(thread) = at.thread() {
-            return Some(thread);
-        }
-        let parent = at.parent.as_ptr();
-        if parent.is_null() {
-            return None;
-        }
-        // SAFETY: a parent is a greenlet, kept alive by its child.
-        at = unsafe { inner(parent.cast()) };
-    }
-}
-
-fn set_run(slf: &Bound<'_, PyAny>, run: Option<Bound<'_, PyAny>>) -> PyResult<()> {
-    let me = of(slf);
-    if me.status.get() != Status::New {
-        return Err(PyAttributeError::new_err(
-            "run cannot be set after the start of the greenlet",
-        ));
-    }
-    match run {
-        Some(run) => drop(me.run.replace(Some(run.into()))),
-        None if me.run.is_empty() => return Err(PyAttributeError::new_err("run")),
-        None => drop(me.run.take()),
-    }
-    Ok(())
-}
-
-fn get_run(slf: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-    let me = of(slf);
-    match me.run.get(slf.py()) {
-        Some(run) if me.status.get() == Status::New => Ok(run.unbind()),
-        _ => Err(PyAttributeError::new_err("run")),
-    }
-}
-
-/// `parent = value`, with its checks: a greenlet of the same thread, no cycle.
-pub fn set_parent(slf: &Bound<'_, PyAny>, parent: Option<Bound<'_, PyAny>>) -> PyResult<()> {
-    let me = of(slf);
-    let Some(parent) = parent else {
-        return Err(PyAttributeError::new_err("can't delete attribute 'parent'"));
-    };
-    if me.is_main {
-        return Err(PyAttributeError::new_err(
-            "cannot set the parent of a main greenlet",
-        ));
-    }
-    if !is_greenlet(&parent) {
-        return Err(PyTypeError::new_err(format!(
-            "parent must be a greenlet, not {}",
-            parent.get_type().name()?
-        )));
-    }
-    let mut at = parent.as_ptr();
-    while !at.is_null() {
-        if at == slf.as_ptr() {
-            return Err(PyValueError::new_err("cyclic parent chain"));
-        }
-        // SAFETY: parents are live greenlets.
-        at = unsafe { inner(at.cast()) }.parent.as_ptr();
-    }
-    let Some(theirs) = owner(&parent) else {
-        return Err(PyValueError::new_err(
-            "parent must not be garbage collected",
-        ));
-    };
-    if let Some(thread) = me.thread()
-        && me.is_active()
-        && !ptr::eq(theirs, thread)
-    {
-        return Err(PyValueError::new_err(
-            "parent cannot be on a different thread",
-        ));
-    }
-    drop(me.parent.replace(Some(parent.into())));
-    Ok(())
-}
-
-fn get_parent(slf: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-    let py = slf.py();
-    Ok(of(slf)
-        .parent
-        .get(py)
-        .map_or_else(|| py.None(), Bound::unbind))
-}
-
-fn get_frame(slf: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-    let py = slf.py();
-    let me = of(slf);
-    if !me.is_active() || is_running(slf) {
-        return Ok(py.None());
-    }
-    // SAFETY: suspended, so its state is the saved one, and we hold the GIL.
-    let frame = unsafe {
-        let frame = (*me.state.get()).frame_object(ffi::PyThreadState_Get());
-        Bound::from_owned_ptr_or_opt(py, frame)
-    };
-    Ok(frame.map_or_else(|| py.None(), Bound::unbind))
-}
-
-fn foreign_context() -> PyErr {
-    PyValueError::new_err(
-        "cannot get or set the context of a greenlet that is running in a different thread",
-    )
-}
-
-fn get_context(slf: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-    let py = slf.py();
-    let me = of(slf);
-    // SAFETY: the GIL is held; a context pointer is null or a live context.
-    let context = unsafe {
-        let pointer = if is_running(slf) {
-            if !me.thread().is_some_and(Thread::is_current) {
-                return Err(foreign_context());
-            }
-            current_context(ffi::PyThreadState_Get())
-        } else {
-            (*me.state.get()).context()
-        };
-        Bound::from_borrowed_ptr_or_opt(py, pointer)
-    };
-    Ok(context.map_or_else(|| py.None(), Bound::unbind))
-}
-
-fn set_context(slf: &Bound<'_, PyAny>, value: Option<Bound<'_, PyAny>>) -> PyResult<()> {
-    let me = of(slf);
-    let Some(value) = value else {
-        return Err(PyAttributeError::new_err(
-            "can't delete attribute 'gr_context'",
-        ));
-    };
-    // SAFETY: the check macro reads the type of a live object.
-    if !value.is_none() && unsafe { ffi::PyContext_CheckExact(value.as_ptr()) } == 0 {
-        return Err(PyTypeError::new_err(
-            "greenlet context must be a contextvars.Context or None",
-        ));
-    }
-    let new = if value.is_none() {
-        ptr::null_mut()
-    } else {
-        value.into_ptr()
-    };
-    // SAFETY: the new pointer carries a reference, which the thread state or the saved state
-    // takes over; the old one's is dropped last, as that may run Python.
-    unsafe {
-        let old = if is_running(slf) {
-            if !me.thread().is_some_and(Thread::is_current) {
-                ffi::Py_XDECREF(new);
-                return Err(foreign_context());
-            }
-            replace_current_context(ffi::PyThreadState_Get(), new)
-        } else {
-            (*me.state.get()).replace_context(new)
-        };
-        ffi::Py_XDECREF(old);
-    }
-    Ok(())
-}
-
-fn stack_saved(slf: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-    // Nothing is copied: a suspended greenlet's stack stays where it is. What callers ask is
-    // whether it is suspended, so the answer is its size then.
-    let me = of(slf);
-    let suspended = me.is_active() && !is_running(slf);
-    // SAFETY: the stack is only looked at, and changed by the switch alone.
-    let size = unsafe { &*me.stack.as_ptr() }
-        .as_ref()
-        .map_or(1, Stack::usable);
-    Ok((if suspended { size } else { 0 })
-        .into_pyobject(slf.py())?
-        .into_any()
-        .unbind())
-}
-
-fn refuse_pickle<'py>(
-    slf: &Bound<'py, PyAny>,
-    _args: super::method::Args<'py>,
-) -> PyResult<Bound<'py, PyAny>> {
-    Err(PyTypeError::new_err(format!(
-        "cannot pickle '{}' object",
-        slf.get_type().fully_qualified_name()?
-    )))
-}
-
-fastcall!(method_throw, switch::throw_method);
-fastcall!(method_getstate, refuse_pickle);
-getter!(getter_dead, |slf| {
-    let dead = of(slf).status.get() == Status::Dead;
-    Ok(dead.into_pyobject(slf.py())?.to_owned().into_any().unbind())
-});
-getter!(getter_run, get_run);
-getter!(getter_parent, get_parent);
-getter!(getter_frame, get_frame);
-getter!(getter_context, get_context);
-getter!(getter_stack_saved, stack_saved);
-setter!(setter_run, set_run);
-setter!(setter_parent, set_parent);
-setter!(setter_context, set_context);
-
-static METHODS: Table<[ffi::PyMethodDef; 4]> = Table([
-    def(c"switch", switch::switch_fast, 0, c"switch(*args, **kwargs)\n\nSwitches to this greenlet. The first time, it starts with run(*args, **kwargs); later the\narguments are what its own switch() returns: the one argument, a tuple of several, the dict of\nkeywords, or (args, kwargs). Returns what is switched back; raises what is thrown, or what\nends it. Raises greenlet.error for a greenlet of another thread."),
-    def(c"throw", method_throw, 0, c"throw([type, [value, [traceback]]])\n\nSwitches to this greenlet and raises there, GreenletExit by default. One that has not started\ndies without running."),
-    def(c"__getstate__", method_getstate, 0, c"Greenlets cannot be pickled or copied."),
-    METHODS_END,
-]);
-
-static GETSETS: Table<[ffi::PyGetSetDef; 8]> = Table([
-    getset(
-        c"dead",
-        getter_dead,
-        None,
-        c"True when it has ended or was killed.",
-    ),
-    getset(
-        c"run",
-        getter_run,
-        Some(setter_run),
-        c"The function to run; gone once it has started.",
-    ),
-    getset(
-        c"parent",
-        getter_parent,
-        Some(setter_parent),
-        c"Where control goes when it ends. None for a main greenlet.",
-    ),
-    getset(
-        c"gr_frame",
-        getter_frame,
-        None,
-        c"The innermost frame while suspended, else None.",
-    ),
-    getset(
-        c"gr_context",
-        getter_context,
-        Some(setter_context),
-        c"The contextvars.Context it runs in, or None.",
-    ),
-    getset(
-        c"_stack_saved",
-        getter_stack_saved,
-        None,
-        c"More than 0 while suspended, else 0.",
-    ),
-    getset(
-        c"__dict__",
-        ffi::PyObject_GenericGetDict,
-        Some(ffi::PyObject_GenericSetDict),
-        c"Attributes.",
-    ),
-    GETSETS_END,
-]);
-
-const fn offset_member(name: &'static std::ffi::CStr, offset: usize) -> ffi::PyMemberDef {
-    ffi::PyMemberDef {
-        name: name.as_ptr(),
-        type_code: ffi::Py_T_PYSSIZET,
-        offset: offset.cast_signed(),
-        flags: ffi::Py_READONLY,
-        doc: ptr::null(),
-    }
-}
-
-static MEMBERS: Table<[ffi::PyMemberDef; 3]> = Table([
-    offset_member(c"__dictoffset__", std::mem::offset_of!(PyGreenlet, dict)),
-    offset_member(
-        c"__weaklistoffset__",
-        std::mem::offset_of!(PyGreenlet, weakreflist),
-    ),
-    ffi::PyMemberDef {
-        name: ptr::null(),
-        type_code: 0,
-        offset: 0,
-        flags: 0,
-        doc: ptr::null(),
-    },
-]);
-
-static SLOTS: Table<[ffi::PyType_Slot; 13]> = Table([
-    slot(ffi::Py_tp_new, tp_new as *const c_void),
-    slot(ffi::Py_tp_init, tp_init as *const c_void),
-    slot(ffi::Py_tp_dealloc, tp_dealloc as *const c_void),
-    slot(ffi::Py_tp_traverse, tp_traverse as *const c_void),
-    slot(ffi::Py_tp_clear, tp_clear as *const c_void),
-    slot(ffi::Py_tp_is_gc, tp_is_gc as *const c_void),
-    slot(ffi::Py_tp_repr, tp_repr as *const c_void),
-    slot(ffi::Py_nb_bool, nb_bool as *const c_void),
-    slot(ffi::Py_tp_methods, (&raw const METHODS).cast()),
-    slot(ffi::Py_tp_getset, (&raw const GETSETS).cast()),
-    slot(ffi::Py_tp_members, (&raw const MEMBERS).cast()),
-    slot(ffi::Py_tp_doc, c"greenlet(run=None, parent=None)\n\nA computation on a stack of its own, which runs when it is switched to. `parent` (by default\nthe running greenlet) goes on when it ends.".as_ptr().cast()),
-    slot(0, ptr::null()),
-]);
-
-static SPEC: Table<ffi::PyType_Spec> = Table(ffi::PyType_Spec {
-    name: c"greenlet.greenlet".as_ptr(),
-    basicsize: size_of::<PyGreenlet>() as c_int,
-    itemsize: 0,
-    flags: (ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_BASETYPE | ffi::Py_TPFLAGS_HAVE_GC) as u32,
-    slots: (&raw const SLOTS).cast_mut().cast(),
-});

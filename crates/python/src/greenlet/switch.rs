@@ -17,9 +17,10 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
+use super::attributes::owner;
 use super::entry;
 use super::method::Args;
-use super::object::{PyGreenlet, Status, inner, of, owner};
+use super::object::{PyGreenlet, Status, inner, of};
 use super::thread::{Thread, share};
 use super::trace;
 use crate::error::{GreenletError, GreenletExit};
