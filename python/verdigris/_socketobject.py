@@ -11,12 +11,15 @@ import socket as __socket__
 import time
 from errno import EAGAIN, EALREADY, EINPROGRESS, EISCONN
 from socket import MSG_DONTWAIT, AddressFamily, SocketKind
+from typing import Any
 
 from . import _core
 from ._socketcommon import _resolve_addr, as_enum
 from .hub import get_hub, sleep
 
-_standard = __socket__.socket
+# Typeshed leaves out the private parts of the standard module.
+_module: Any = __socket__
+_standard: Any = __socket__.socket
 
 
 class socket(_core.Socket):
@@ -219,6 +222,6 @@ class socket(_core.Socket):
         return total
 
 
-_GiveupOnSendfile = __socket__._GiveupOnSendfile
+_GiveupOnSendfile = _module._GiveupOnSendfile
 _SENDFILE_MOST = 1 << 30  # bytes; what one call may be asked for
 _QUEUE_FULL_PAUSE = 0.001  # seconds

@@ -7,17 +7,27 @@ Every name of the standard module is here: those in ``__implements__`` are our o
 import _socket
 import contextlib
 import socket as __socket__
-from errno import EAGAIN, EBADF, EWOULDBLOCK  # noqa: F401 - the standard module has them, too
+from errno import EAGAIN, EBADF, EWOULDBLOCK  # noqa: F401 - the standard module has these, too
 from socket import SocketIO  # noqa: F401
+from typing import Any
 
-from ._socketcommon import (
-    cancel_wait_ex,  # noqa: F401 - what waiting greenlets get when a socket is closed
+from ._socketcommon import (  # noqa: F401 - part of this module's face
+    cancel_wait,
+    cancel_wait_ex,
     getaddrinfo,
-    wait,  # noqa: F401 - for watchers of the loop
+    getfqdn,
+    gethostbyaddr,
+    gethostbyname,
+    gethostbyname_ex,
+    getnameinfo,
+    wait,
+    wait_read,
+    wait_readwrite,
+    wait_write,
 )
-from ._socketobject import socket
+from ._socketobject import socket as socket
 
-_GLOBAL_DEFAULT_TIMEOUT = __socket__._GLOBAL_DEFAULT_TIMEOUT
+_GLOBAL_DEFAULT_TIMEOUT: Any = vars(__socket__)["_GLOBAL_DEFAULT_TIMEOUT"]
 
 SocketType = socket
 
