@@ -1,11 +1,14 @@
 //! `hub.loop`: the run queue, the reactor, and the turn that connects them.
 //!
 //! A turn runs a batch of jobs, then asks the reactor what has come to pass, which makes new
-//! jobs. Jobs run in the order in which they were queued. Most of them are greenlets to go on
-//! with, and those the hub need not run: a greenlet that gives up the thread takes the next one
-//! off the queue and switches there directly (`next_greenlet`). What needs the hub is a callback,
-//! an empty queue, and the end of the batch, since sockets and timers must have their turn
-//! however busy the queue is.
+//! jobs. Jobs run in the order in which they were queued, but for those that the reactor makes:
+//! they go to the head, and what waits for a socket or a timer is as late as one batch at most,
+//! however long the queue is. A batch runs all of those, and then some of the others, so neither
+//! kind can starve the other.
+//!
+//! Most jobs are greenlets to go on with, and those the hub need not run: a greenlet that gives
+//! up the thread takes the next one off the queue and switches there directly (`next_greenlet`).
+//! What needs the hub is a callback, an empty queue, and the end of the batch.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -16,12 +19,11 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use reactor::{Events, Reactor, Ready, Waker};
-use slab::Slab;
 
 use super::callback::Callback;
 use super::io::Sources;
 use super::job::Job;
-use super::timers::Timer;
+use super::timers::Timers;
 use super::waiter;
 use super::watcher::{Moment, Watcher, Watchers};
 use crate::error::{BlockingSwitchOutError, os_error};
@@ -33,6 +35,12 @@ use crate::sync::Timeout;
 /// with this many it is lost in the noise, and a ready socket still waits for no more of them.
 const BATCH: u32 = 100;
 
+/// How long they may take together, which is what ends the batch when jobs compute for long.
+const BATCH_TIME: Duration = Duration::from_millis(5);
+
+/// Jobs between two looks at the clock, which costs about a tenth of a switch.
+const CLOCK_EVERY: u32 = 8;
+
 /// A thread's hub: its greenlet, and its loop.
 pub struct HubLink {
     pub greenlet: Ref,
@@ -43,6 +51,10 @@ pub struct HubLink {
 struct Turn {
     /// How many more jobs may run before the reactor is asked.
     budget: u32,
+    /// When the reactor is asked, if others than those at the head have run by then.
+    deadline: Duration,
+    /// How many jobs at the head of the queue are the reactor's.
+    at_head: u32,
     /// The hub is inside the turn, suspended in favour of a greenlet.
     dispatching: bool,
     /// How many things that may still happen keep the loop running.
@@ -65,7 +77,7 @@ pub struct EventLoop {
     pub(super) reactor: GilCell<Reactor>,
     waker: Waker,
     buffers: GilCell<Option<(Events, Vec<Ready>)>>,
-    pub(super) timers: GilCell<Slab<Timer>>,
+    pub(super) timers: GilCell<Timers>,
     pub(super) sources: GilCell<Sources>,
     pub(super) watchers: GilCell<Watchers>,
     hub: GilCell<Option<Ref>>,
@@ -141,7 +153,7 @@ impl EventLoop {
                 if !turn.dispatching || turn.budget == 0 || !direct {
                     return None;
                 }
-                turn.budget -= 1;
+                self.spend(py, &mut turn);
                 jobs.pop_front()?
             };
             // Dropping a void job may run Python, so nothing is borrowed here.
@@ -179,16 +191,32 @@ impl EventLoop {
         body(&mut self.reactor.borrow_mut(py))
     }
 
+    /// Counts one more job, and ends the batch if it has lasted long enough.
+    #[inline]
+    fn spend(&self, py: Python<'_>, turn: &mut Turn) {
+        turn.budget -= 1;
+        if turn.budget < BATCH
+            && turn.budget.is_multiple_of(CLOCK_EVERY)
+            && self.reactor.borrow_mut(py).update_now() >= turn.deadline
+        {
+            turn.budget = 0;
+        }
+    }
+
     /// Runs jobs until the queue is empty or the batch is at its end.
     fn run_jobs(&self, py: Python<'_>) {
-        self.turn.borrow_mut(py).budget = BATCH;
+        {
+            let mut turn = self.turn.borrow_mut(py);
+            turn.budget = BATCH + mem::take(&mut turn.at_head);
+            turn.deadline = self.reactor.borrow(py).now() + BATCH_TIME;
+        }
         loop {
             let job = {
                 let mut turn = self.turn.borrow_mut(py);
                 if turn.budget == 0 {
                     return;
                 }
-                turn.budget -= 1;
+                self.spend(py, &mut turn);
                 self.jobs.borrow_mut(py).pop_front()
             };
             let Some(job) = job else { return };
@@ -292,14 +320,22 @@ impl EventLoop {
         };
         waited.map_err(os_error)?;
         self.reactor.borrow_mut(py).collect(&events, &mut ready);
+        let queued = self.queued(py);
         for event in ready.drain(..) {
             self.take_event(py, event);
         }
+        self.to_head(py, self.queued(py).saturating_sub(queued));
         *self.buffers.borrow_mut(py) = Some((events, ready));
         if block && let Err(error) = py.check_signals() {
             self.report(py, py.None().bind(py), error);
         }
         Ok(())
+    }
+
+    /// Puts the last `count` jobs first, in their order.
+    fn to_head(&self, py: Python<'_>, count: usize) {
+        self.jobs.borrow_mut(py).rotate_right(count);
+        self.turn.borrow_mut(py).at_head += u32::try_from(count).unwrap_or(u32::MAX);
     }
 
     fn take_event(&self, py: Python<'_>, event: Ready) {
@@ -347,7 +383,7 @@ impl EventLoop {
             waker: reactor.waker(),
             reactor: GilCell::new(reactor),
             buffers: GilCell::default(),
-            timers: GilCell::new(Slab::new()),
+            timers: GilCell::default(),
             sources: GilCell::default(),
             watchers: GilCell::default(),
             hub: GilCell::default(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use reactor::TimerKey;
+use slab::Slab;
 
 use super::event_loop::EventLoop;
 use super::job::Job;
@@ -28,16 +29,32 @@ pub enum TimerTarget {
     Start(GreenletRef),
 }
 
-pub struct Timer {
+/// The timers that are started. A slot is given out again, so a timer's name is its slot and a serial number: what
+/// the reactor tells of one may come when it was cancelled a moment ago and its slot is another's.
+#[derive(Default)]
+pub struct Timers {
+    slots: Slab<Timer>,
+    serial: u32,
+}
+
+struct Timer {
+    serial: u32,
     key: TimerKey,
     target: TimerTarget,
     keeps_alive: bool,
 }
 
 /// A started timer.
-pub struct TimerId {
-    index: usize,
-    key: TimerKey,
+pub struct TimerId(u64);
+
+impl Timers {
+    fn take(&mut self, TimerId(id): TimerId) -> Option<Timer> {
+        let (slot, serial) = (id as u32 as usize, (id >> 32) as u32);
+        match self.slots.get(slot) {
+            Some(timer) if timer.serial == serial => Some(self.slots.remove(slot)),
+            _ => None,
+        }
+    }
 }
 
 impl EventLoop {
@@ -51,27 +68,26 @@ impl EventLoop {
     ) -> TimerId {
         let mut reactor = self.reactor.borrow_mut(py);
         let mut timers = self.timers.borrow_mut(py);
-        let entry = timers.vacant_entry();
-        let index = entry.key();
+        timers.serial = timers.serial.wrapping_add(1);
+        let serial = timers.serial;
+        let entry = timers.slots.vacant_entry();
+        let id = u64::from(serial) << 32 | entry.key() as u64;
         let deadline = reactor.update_now().saturating_add(after);
-        let key = reactor.set_timer(deadline, index as u64);
+        let key = reactor.set_timer(deadline, id);
         entry.insert(Timer {
+            serial,
             key,
             target,
             keeps_alive,
         });
         self.keep_alive(py, isize::from(keeps_alive));
-        TimerId { index, key }
+        TimerId(id)
     }
 
     /// Cancels a timer. False if it has fired.
     pub fn cancel_timer(&self, py: Python<'_>, id: TimerId) -> bool {
-        let timer = {
-            let mut timers = self.timers.borrow_mut(py);
-            match timers.get(id.index) {
-                Some(timer) if timer.key == id.key => timers.remove(id.index),
-                _ => return false,
-            }
+        let Some(timer) = self.timers.borrow_mut(py).take(id) else {
+            return false;
         };
         self.reactor.borrow_mut(py).cancel_timer(timer.key);
         self.keep_alive(py, -isize::from(timer.keeps_alive));
@@ -84,13 +100,15 @@ impl EventLoop {
             TimerTarget::Watcher(watcher) => Some(watcher.clone_ref(py)),
             _ => None,
         };
-        self.timers.borrow(py).iter().filter_map(watcher).collect()
+        let timers = self.timers.borrow(py);
+        timers.slots.iter().filter_map(watcher).collect()
     }
 
     /// A timer has fired.
     pub(super) fn take_timer(&self, py: Python<'_>, token: u64) {
-        let index = usize::try_from(token).expect("tokens are slab indices");
-        let timer = self.timers.borrow_mut(py).remove(index);
+        let Some(timer) = self.timers.borrow_mut(py).take(TimerId(token)) else {
+            return;
+        };
         self.keep_alive(py, -isize::from(timer.keeps_alive));
         match timer.target {
             TimerTarget::Waiter(waiter) => drop(waiter.expire(py)),
