@@ -5,6 +5,7 @@ mod gil;
 mod greenlet;
 mod hub;
 mod net;
+mod server;
 mod sync;
 
 use pyo3::prelude::*;
@@ -19,6 +20,7 @@ mod _core {
         crate::greenlet::register(module)?;
         crate::hub::register(module)?;
         crate::net::register(module)?;
+        crate::server::register(module)?;
         crate::sync::register(module)
     }
 }

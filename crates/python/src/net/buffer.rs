@@ -184,6 +184,11 @@ pub fn with_descriptor<R>(fd: RawFd, question: impl FnOnce(BorrowedFd<'_>) -> R)
     question(unsafe { BorrowedFd::borrow_raw(fd) })
 }
 
+/// Lends memory of the thread to receive into; `body` must not wait or run Python.
+pub fn with_scratch<R>(body: impl FnOnce(&mut [MaybeUninit<u8>]) -> R) -> R {
+    SCRATCH_BUFFER.with_borrow_mut(|scratch| body(scratch.spare_capacity_mut()))
+}
+
 /// Closes a descriptor and says what went wrong, which dropping it would not.
 pub fn close(fd: OwnedFd) -> Result<(), Errno> {
     let fd = fd.into_raw_fd();

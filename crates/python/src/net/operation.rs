@@ -11,7 +11,7 @@ use rustix::net::{
     RecvFlags, SendFlags, SocketAddrAny, SocketFlags, acceptfrom_with, recv, send, sockopt,
 };
 
-use super::buffer::Refusal;
+use super::buffer::{Refusal, with_scratch};
 use super::socket::Socket;
 use crate::error::os_error;
 use crate::hub::{Limit, Wake};
@@ -64,9 +64,20 @@ impl Socket {
         })
     }
 
-    /// Receives into memory that Python cannot reach; 0 at the end of the stream.
-    pub fn receive(&self, py: Python<'_>, room: &mut [u8]) -> PyResult<usize> {
-        self.receive_with(py, 0, |fd, flags| Ok(recv(fd, &mut *room, flags)?.0))
+    /// Receives what there is, waiting for it, and lends it to `take`, which must not run Python.
+    /// Nothing is the end of the stream.
+    pub fn receive_some<T>(&self, py: Python<'_>, mut take: impl FnMut(&[u8]) -> T) -> PyResult<T> {
+        self.receive_with(py, 0, |fd, flags| {
+            with_scratch(|scratch| Ok(take(recv(fd, scratch, flags)?.0.0)))
+        })
+    }
+
+    /// Throws away what has been received, without waiting.
+    pub fn discard_received(&self, py: Python<'_>) -> PyResult<()> {
+        self.with_fd(py, |fd| {
+            with_scratch(|scratch| recv(fd, scratch, RecvFlags::DONTWAIT).is_ok())
+        })
+        .map(drop)
     }
 
     /// Waits for a connection. Its descriptor does not block.
