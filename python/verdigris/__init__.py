@@ -13,6 +13,7 @@ from importlib import import_module as _import_module
 
 from .alias import claim_greenlet as _claim_greenlet
 from .alias import install_as_gevent as install_as_gevent
+from .alias import serves_as_gevent as _serves_as_gevent
 
 _claim_greenlet()
 
@@ -83,8 +84,13 @@ def __getattr__(name):
         value = getattr(_import_module(f"{__name__}.{_LAZY[name]}"), name)
         globals()[name] = value
         return value
-    if not name.startswith("_"):
-        module = f"{__name__}.{name}"
+    if name.startswith("__"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    modules = [] if name.startswith("_") else [f"{__name__}.{name}"]
+    if _serves_as_gevent():
+        # `from gevent import X` is to find what `import gevent.X` does: there may be other finders.
+        modules.append(f"gevent.{name}")
+    for module in modules:
         try:
             return _import_module(module)
         except ModuleNotFoundError as error:

@@ -18,7 +18,7 @@ import sys
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 
-__all__ = ["install_as_gevent"]
+__all__ = ["install_as_gevent", "serves_as_gevent"]
 
 
 def install_as_gevent():
@@ -37,6 +37,11 @@ def install_as_gevent():
     claim_greenlet()
     _served["gevent"] = "verdigris"
     sys.modules["gevent"] = sys.modules["verdigris"]
+
+
+def serves_as_gevent():
+    """Whether `install_as_gevent` was called."""
+    return "gevent" in _served
 
 
 def claim_greenlet():
