@@ -48,7 +48,7 @@ def test_nb_write_waits_for_room(pipe):
     verdigris.sleep(0)
     assert not writing.ready()
     while not writing.ready():
-        native.read(r, 65536)
+        os.nb_read(r, 65536)
         verdigris.sleep(0)
     assert writing.get() == 4
 

@@ -12,17 +12,17 @@ from verdigris.event import Event
 
 
 def test_a_handler_runs_in_a_greenlet_and_may_wait():
-    arrived = Event()
+    arrived, seen = Event(), []
 
     def handler(*args, **kwargs):
         verdigris.sleep(0)
-        arrived.args = args, kwargs, isinstance(verdigris.getcurrent(), verdigris.Greenlet)
+        seen.extend([args, kwargs, isinstance(verdigris.getcurrent(), verdigris.Greenlet)])
         arrived.set()
 
     watching = verdigris.signal_handler(native.SIGUSR1, handler, 1, key=2)
     os.kill(os.getpid(), native.SIGUSR1)
     assert arrived.wait(timeout=10)
-    assert arrived.args == ((1,), {"key": 2}, True)
+    assert seen == [(1,), {"key": 2}, True]
     watching.cancel()
 
 
