@@ -145,8 +145,8 @@ barrier = threading.Barrier(2)
 threading.Thread(target=barrier.wait).start()
 barrier.wait(10)
 semaphore = threading.BoundedSemaphore(1)
-with semaphore, contextlib.suppress(ValueError):
-    semaphore.release(); semaphore.release()
+with contextlib.suppress(ValueError):
+    semaphore.release()
 with concurrent.futures.ThreadPoolExecutor(2) as executor:
     print(list(executor.map(str, range(3))))
 local = threading.local()

@@ -223,8 +223,7 @@ class Hub(greenlet):
             type, value, tb: as sys.exc_info().
         """
         if isinstance(value, HubDestroyed):
-            self.parent.throw(type, value, tb)
-            return
+            raise value  # it is for the hub itself, which ends
         if not issubclass(type, self.NOT_ERROR):
             self.print_exception(context, type, value, tb)
         if context is None or issubclass(type, self.SYSTEM_ERROR):

@@ -155,7 +155,7 @@ def patch_thread(
     """
     # Its originals must be taken first.
     from .. import threadpool  # noqa: F401
-    from ._threads import adopt_main_thread, replace_logging_locks
+    from ._existing import adopt_main_thread, replace_logging_locks
 
     if not apply("thread"):
         return
@@ -189,7 +189,10 @@ def patch_dns():
 
 def patch_select(aggressive=True):
     """Patch `select` and `selectors`; with `aggressive`, take out epoll and its like."""
-    apply("select", aggressive)
+    from ._existing import replace_in_selectors
+
+    if apply("select", aggressive):
+        replace_in_selectors()
 
 
 def patch_selectors(aggressive=True):

@@ -26,7 +26,7 @@ use super::job::Job;
 use super::timers::Timers;
 use super::waiter;
 use super::watcher::{Moment, Watcher, Watchers};
-use crate::error::{BlockingSwitchOutError, os_error};
+use crate::error::{BlockingSwitchOutError, GreenletExit, os_error};
 use crate::gil::{GilCell, Ref};
 use crate::greenlet::{Thread, switch, thread};
 use crate::sync::Timeout;
@@ -77,6 +77,8 @@ pub struct EventLoop {
     pub(super) reactor: GilCell<Reactor>,
     waker: Waker,
     buffers: GilCell<Option<(Events, Vec<Ready>)>>,
+    /// What was thrown into the hub itself, to end it: `run` raises it.
+    ending: GilCell<Option<PyErr>>,
     pub(super) timers: GilCell<Timers>,
     pub(super) sources: GilCell<Sources>,
     pub(super) watchers: GilCell<Watchers>,
@@ -287,9 +289,19 @@ impl EventLoop {
         self.turn.borrow_mut(py).dispatching = true;
         let outcome = go(greenlet);
         self.turn.borrow_mut(py).dispatching = false;
-        if let Err(error) = outcome {
-            self.report(py, greenlet, error);
+        match outcome {
+            // A greenlet that ends by GreenletExit ends without an error: this is for the hub.
+            Err(error) if error.is_instance_of::<GreenletExit>(py) => self.end(py, error),
+            Err(error) => self.report(py, greenlet, error),
+            Ok(_) => {}
         }
+    }
+
+    /// Has `run` raise an error as soon as the current job is done.
+    fn end(&self, py: Python<'_>, error: PyErr) {
+        let previous = self.ending.borrow_mut(py).replace(error);
+        self.turn.borrow_mut(py).budget = 0;
+        drop(previous);
     }
 
     /// Hands an error to `hub.handle_error`.
@@ -301,9 +313,14 @@ impl EventLoop {
                 (context, value.get_type(), value, error.traceback(py)),
             )
         });
-        if let Err(failure) = handled {
-            error.write_unraisable(py, Some(context));
-            failure.write_unraisable(py, Some(context));
+        match handled {
+            // handle_error lets HubDestroyed through.
+            Err(failure) if failure.is_instance_of::<GreenletExit>(py) => self.end(py, failure),
+            Err(failure) => {
+                error.write_unraisable(py, Some(context));
+                failure.write_unraisable(py, Some(context));
+            }
+            Ok(_) => {}
         }
     }
 
@@ -383,6 +400,7 @@ impl EventLoop {
             waker: reactor.waker(),
             reactor: GilCell::new(reactor),
             buffers: GilCell::default(),
+            ending: GilCell::default(),
             timers: GilCell::default(),
             sources: GilCell::default(),
             watchers: GilCell::default(),
@@ -405,6 +423,9 @@ impl EventLoop {
         self.home.store(thread::identity(), Ordering::Relaxed);
         loop {
             self.run_jobs(py);
+            if let Some(error) = self.ending.borrow_mut(py).take() {
+                return Err(error);
+            }
             if self.mark_moment(py, Moment::BeforeWait) {
                 self.run_jobs(py);
             }

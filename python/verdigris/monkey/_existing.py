@@ -1,10 +1,10 @@
-"""What patching `threading` needs besides replacing names: objects that exist already."""
+"""What patching needs besides replacing names: objects that have taken the originals already."""
 
 import sys
 
 from ._apply import patch_item
 
-__all__ = ["adopt_main_thread", "replace_logging_locks"]
+__all__ = ["adopt_main_thread", "replace_in_selectors", "replace_logging_locks"]
 
 
 def adopt_main_thread():
@@ -39,3 +39,19 @@ def replace_logging_locks():
         handler = reference()
         if handler is not None and handler.lock is not None:
             handler.lock = threading.RLock()
+
+
+def replace_in_selectors():
+    """Have the standard selectors wait with our `select` and `poll`.
+
+    They keep the functions as attributes of their classes.
+    """
+    import select
+    import selectors
+
+    def _select(self, readers, writers, _, timeout=None):
+        return select.select(readers, writers, [], timeout)
+
+    selectors.SelectSelector._select = _select
+    if hasattr(selectors, "PollSelector"):
+        selectors.PollSelector._selector_cls = select.poll
