@@ -132,6 +132,13 @@ class Config:
         "GEVENT_RESOLVER_NAMESERVERS", None, strings, "Name servers, for resolvers that ask them."
     )
     resolver_timeout = Setting("GEVENT_RESOLVER_TIMEOUT", None, seconds, "Seconds to wait for a name server.")
+    loop = Setting(
+        "GEVENT_LOOP",
+        "default",
+        imported(**dict.fromkeys(("default", "libev-cext", "libev-cffi", "libuv-cffi"), "verdigris._core.loop")),
+        "The class of `hub.loop`. There is one; gevent's names for its own all mean it.",
+    )
+    libev_backend = Setting("GEVENT_BACKEND", None, anything, "Not used: the loop has one backend.")
     threadpool = Setting(
         "GEVENT_THREADPOOL", "verdigris.threadpool.ThreadPool", imported(), "The class of `hub.threadpool`."
     )

@@ -7,8 +7,10 @@ The loop and the switching are Rust (`_core.loop`); this class is what a program
 at and override: what is done with errors, and which resolver and thread pool are used.
 """
 
+import os
 import sys
 from _thread import get_ident
+from threading import main_thread
 
 from ._core import (
     BlockingSwitchOutError,
@@ -25,7 +27,6 @@ from ._core import (
     switch_out,
     wait,
 )
-from ._core import loop as loop_class
 from ._core import set_hub as _set_hub
 from ._ident import IdentRegistry
 from ._report import print_exception
@@ -78,10 +79,13 @@ class Hub(greenlet):
     def __init__(self, loop=None, default=None):
         """Become the hub of this thread.
 
-        `loop`: what it runs; None makes one. `default` is accepted: loops are all alike.
+        `loop`: what it runs; None makes one. `default`: whether that is the default loop, which outlives
+        the hub; None says so in the main thread.
         """
         super().__init__(parent=_main_greenlet())
-        self.loop = loop_class() if loop is None else loop
+        if default is None:
+            default = get_ident() == main_thread().ident
+        self.loop = self.loop_class(default=default) if loop is None else loop
         self.thread_ident = get_ident()
         self._resolver = None
         self._threadpool = None
@@ -248,6 +252,16 @@ class Hub(greenlet):
     # What it lends out
 
     @property
+    def loop_class(self):
+        """The class that `loop` is made of: what `config.loop` says."""
+        return _settings().loop
+
+    @property
+    def backend(self):
+        """The kernel's interface that the loop waits with, if one was asked for."""
+        return _settings().libev_backend
+
+    @property
     def resolver_class(self):
         """The class that `resolver` is made of: what `config.resolver` says."""
         return _settings().resolver
@@ -341,9 +355,9 @@ def set_loop(loop):
 
 
 def reinit(hub=None):
-    """Repair the hub in a child after a fork that did not go through `verdigris.os.fork`.
+    """Repair the hub in a forked child: the loop gets its own kernel objects, the thread pool forgets its threads.
 
-    The loop gets its own kernel objects, and the thread pool forgets the parent's threads.
+    It is done in every child that Python forks; to be called in one that C code forked.
     """
     hub = get_hub_if_exists() if hub is None else hub
     if hub is None or hub.loop is None:
@@ -361,6 +375,8 @@ def shutdown():
     """
     get_hub().handle_system_error(SystemExit, SystemExit(0))
 
+
+os.register_at_fork(after_in_child=reinit)
 
 _STDERR = object()
 _hub_class = Hub
