@@ -16,6 +16,14 @@ def started(function, *args):
     return greenlet
 
 
+def in_the_hub(*calls):
+    """Makes the calls one after the other, with no greenlet running in between."""
+    done = Event()
+    loop = gevent.get_hub().loop
+    loop.run_callback(lambda: [call() for call in (*calls, done.set)])
+    done.wait()
+
+
 @pytest.fixture(params=[Semaphore, BoundedSemaphore])
 def semaphore(request):
     return request.param()
@@ -61,8 +69,7 @@ class TestSemaphore:
         semaphore.acquire()
         first, second = gevent.spawn(semaphore.acquire), gevent.spawn(semaphore.acquire)
         gevent.sleep(0)
-        semaphore.release()
-        first.kill()
+        in_the_hub(semaphore.release, first.throw)
         assert second.get(timeout=30) is True
         semaphore.release()
         assert semaphore.counter == 1
@@ -70,8 +77,7 @@ class TestSemaphore:
     def test_a_permit_handed_to_the_only_one_and_killed_is_free(self, semaphore):
         semaphore.acquire()
         waiting = started(semaphore.acquire)
-        semaphore.release()
-        waiting.kill()
+        in_the_hub(semaphore.release, waiting.throw)
         assert semaphore.counter == 1
 
     def test_time_runs_out(self, semaphore):
@@ -241,12 +247,23 @@ class TestRLock:
 
     def test_one_killed_on_the_way_to_it_hands_it_on(self):
         lock = RLock()
-        lock.acquire()
+        taken, go_on = Event(), Event()
+
+        def hold():
+            lock.acquire()
+            taken.set()
+            go_on.wait()
+            # Struck down before it runs: the hub does it when this has been released.
+            gevent.get_hub().loop.run_callback(first.throw)
+            lock.release()
+
+        holding = gevent.spawn(hold)
+        taken.wait()
         first, second = gevent.spawn(lock.acquire), gevent.spawn(lock.acquire)
         gevent.sleep(0)
-        lock.release()
-        first.kill()
+        go_on.set()
         assert second.get(timeout=30)
+        holding.join()
 
     def test_time_runs_out(self):
         lock = RLock()

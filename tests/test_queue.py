@@ -9,6 +9,7 @@ import weakref
 import pytest
 
 import verdigris as gevent
+from verdigris.event import Event
 from verdigris.queue import (
     Channel,
     Empty,
@@ -27,6 +28,14 @@ def started(function, *args):
     greenlet = gevent.spawn(function, *args)
     gevent.sleep(0)
     return greenlet
+
+
+def in_the_hub(*calls):
+    """Makes the calls one after the other, with no greenlet running in between."""
+    done = Event()
+    loop = gevent.get_hub().loop
+    loop.run_callback(lambda: [call() for call in (*calls, done.set)])
+    done.wait()
 
 
 def drained(queue):
@@ -147,15 +156,13 @@ class TestWaiting:
         queue = Queue()
         first, second = gevent.spawn(queue.get), gevent.spawn(queue.get)
         gevent.sleep(0)
-        queue.put(1)
-        first.kill()
+        in_the_hub(lambda: queue.put(1), first.throw)
         assert second.get(timeout=30) == 1
 
     def test_an_item_given_to_a_killed_greenlet_alone_stays(self):
         queue = Queue()
         getting = started(queue.get)
-        queue.put(1)
-        getting.kill()
+        in_the_hub(lambda: queue.put(1), getting.throw)
         assert queue.get_nowait() == 1
 
     def test_a_slot_given_to_a_killed_greenlet_goes_to_the_next(self):
@@ -163,8 +170,7 @@ class TestWaiting:
         queue.put(0)
         first, second = gevent.spawn(queue.put, 1), gevent.spawn(queue.put, 2)
         gevent.sleep(0)
-        assert queue.get() == 0
-        first.kill()
+        in_the_hub(queue.get, first.throw)
         second.get(timeout=30)
         assert drained(queue) == [2]
 
@@ -401,8 +407,7 @@ class TestChannel:
         channel = Channel()
         first, second = gevent.spawn(channel.get), gevent.spawn(channel.get)
         gevent.sleep(0)
-        channel.put(1)
-        first.kill()
+        in_the_hub(lambda: channel.put(1), first.throw)
         assert second.get(timeout=30) == 1
 
     def test_it_holds_nothing(self):

@@ -1,11 +1,13 @@
 //! A FIFO of greenlets that wait for one thing, and of callbacks to be told of it.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use pyo3::{PyTraverseError, PyVisit};
 
+use super::event_loop::EventLoop;
 use super::gather::Gather;
 use super::job::Job;
 use super::limit::Limit;
@@ -13,8 +15,20 @@ use super::waiter::{Waiter, Wake};
 use crate::gil::{GilCell, Ref};
 
 /// What every primitive that blocks stands on.
-#[derive(Default)]
-pub struct WaitQueue(GilCell<Queue>);
+pub struct WaitQueue {
+    queue: GilCell<Queue>,
+    /// The thread that uses it, or `SHARED` when several do.
+    user: AtomicUsize,
+}
+
+impl Default for WaitQueue {
+    fn default() -> Self {
+        Self {
+            queue: GilCell::default(),
+            user: AtomicUsize::new(this_thread()),
+        }
+    }
+}
 
 #[derive(Default)]
 struct Queue {
@@ -77,16 +91,36 @@ impl Queue {
 }
 
 impl WaitQueue {
+    /// Whether several threads have used it, this one among them.
+    fn is_shared(&self) -> bool {
+        let foreign = self.user.load(Relaxed) != this_thread();
+        if foreign {
+            self.user.store(SHARED, Relaxed);
+        }
+        foreign
+    }
+
     /// Joins the tail, gives up the thread until woken, and leaves. Fails only in the hub.
     pub fn wait(&self, py: Python<'_>, limit: &Limit) -> PyResult<Wake> {
         let waiter = Waiter::current(py)?;
         let number = self
-            .0
+            .queue
             .borrow_mut(py)
             .push(Entry::Greenlet(waiter.clone_ref(py)));
+        // Another thread may wake us: then a loop that has nothing else to do is not at its end.
+        let shared = self
+            .is_shared()
+            .then(|| EventLoop::current(py))
+            .transpose()?;
+        if let Some(event_loop) = &shared {
+            event_loop.get().keep_alive(py, 1);
+        }
         let wake = waiter.park(py, limit);
+        if let Some(event_loop) = &shared {
+            event_loop.get().keep_alive(py, -1);
+        }
         if !matches!(wake, Wake::Notified) {
-            let entry = self.0.borrow_mut(py).remove(number);
+            let entry = self.queue.borrow_mut(py).remove(number);
             drop(entry);
         }
         Ok(wake)
@@ -94,8 +128,9 @@ impl WaitQueue {
 
     /// Wakes the greenlet that has waited longest. False if none waits.
     pub fn notify_one(&self, py: Python<'_>) -> bool {
+        self.is_shared();
         loop {
-            let waiter = self.0.borrow_mut(py).pop_greenlet();
+            let waiter = self.queue.borrow_mut(py).pop_greenlet();
             match waiter {
                 Some(waiter) if waiter.wake(py) => return true,
                 Some(_) => {}
@@ -107,9 +142,10 @@ impl WaitQueue {
     /// Wakes every greenlet and schedules every callback as `callback(owner)`, in order; the
     /// queue is empty then.
     pub fn notify_all(&self, py: Python<'_>, owner: &Bound<'_, PyAny>) {
-        let count = self.0.borrow(py).entries.len();
+        self.is_shared();
+        let count = self.queue.borrow(py).entries.len();
         for _ in 0..count {
-            let entry = self.0.borrow_mut(py).pop();
+            let entry = self.queue.borrow_mut(py).pop();
             match entry {
                 Some(Entry::Greenlet(waiter)) => drop(waiter.wake(py)),
                 Some(Entry::Callback(callback)) => schedule(py, callback, owner),
@@ -131,7 +167,7 @@ impl WaitQueue {
 
     /// The callbacks and their numbers, copied, so that Python may run while one looks at them.
     fn links(&self, py: Python<'_>) -> Vec<(u64, Ref)> {
-        let queue = self.0.borrow(py);
+        let queue = self.queue.borrow(py);
         let numbered = (queue.first..).zip(queue.entries.iter());
         numbered
             .filter_map(|(number, entry)| match entry {
@@ -148,14 +184,14 @@ impl WaitQueue {
             Ok(gather) => Entry::Gather(gather.clone().unbind()),
             Err(_) => Entry::Callback(callback.into()),
         };
-        self.0.borrow_mut(py).push(entry);
+        self.queue.borrow_mut(py).push(entry);
     }
 
     /// Takes out the oldest callback that is equal to `callback`. False if there is none.
     pub fn unlink(&self, py: Python<'_>, callback: &Bound<'_, PyAny>) -> PyResult<bool> {
         for (number, link) in self.links(py) {
             if link.as_ptr() == callback.as_ptr() || link.bind(py).eq(callback)? {
-                let entry = self.0.borrow_mut(py).remove(number);
+                let entry = self.queue.borrow_mut(py).remove(number);
                 return Ok(entry.is_some());
             }
         }
@@ -165,14 +201,14 @@ impl WaitQueue {
     /// Takes out all callbacks.
     pub fn unlink_all(&self, py: Python<'_>) {
         for (number, _) in self.links(py) {
-            let entry = self.0.borrow_mut(py).remove(number);
+            let entry = self.queue.borrow_mut(py).remove(number);
             drop(entry);
         }
     }
 
     /// How many greenlets and callbacks there are.
     pub fn len(&self, py: Python<'_>) -> usize {
-        self.0.borrow(py).present
+        self.queue.borrow(py).present
     }
 
     pub fn is_empty(&self, py: Python<'_>) -> bool {
@@ -185,7 +221,7 @@ impl WaitQueue {
     }
 
     fn each_callback<E>(&self, mut see: impl FnMut(&Py<PyAny>) -> Result<(), E>) -> Result<(), E> {
-        self.0.inspect(|queue| {
+        self.queue.inspect(|queue| {
             for entry in queue.entries.iter().flatten() {
                 if let Entry::Callback(callback) = entry {
                     see(callback.as_py())?;
@@ -197,7 +233,7 @@ impl WaitQueue {
 
     /// For the garbage collector: gives up everything.
     pub fn clear(&self, py: Python<'_>) {
-        let queue = std::mem::take(&mut *self.0.borrow_mut(py));
+        let queue = std::mem::take(&mut *self.queue.borrow_mut(py));
         drop(queue);
     }
 
@@ -212,7 +248,7 @@ impl WaitQueue {
 
 fn schedule(py: Python<'_>, callback: Ref, owner: &Bound<'_, PyAny>) {
     let scheduled = PyTuple::new(py, [owner]).and_then(|args| {
-        let event_loop = super::EventLoop::current(py)?;
+        let event_loop = EventLoop::current(py)?;
         event_loop.get().push(
             py,
             Job::Call {
@@ -226,3 +262,12 @@ fn schedule(py: Python<'_>, callback: Ref, owner: &Bound<'_, PyAny>) {
         error.write_unraisable(py, Some(owner));
     }
 }
+
+/// A number that no other living thread has.
+fn this_thread() -> usize {
+    thread_local!(static PLACE: u8 = const { 0 });
+    PLACE.with(|place| std::ptr::from_ref(place).addr())
+}
+
+/// No thread's number.
+const SHARED: usize = 0;

@@ -7,7 +7,7 @@ use pyo3::types::{PyDict, PyTuple};
 use super::linkable;
 use super::timeout;
 use crate::gil::GilCell;
-use crate::hub::{WaitQueue, Wake};
+use crate::hub::WaitQueue;
 
 /// What was stored. A value hides an error, so that a late error cannot undo a success.
 #[derive(Default)]
@@ -146,19 +146,13 @@ impl AsyncResult {
         block: bool,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
-        loop {
-            if let Some(value) = self.try_get(py)? {
-                return Ok(value);
-            }
-            if !block {
-                return Err(timeout::expired(py, None));
-            }
-            match self.queue.wait(py, &linkable::limit(timeout)?)? {
-                Wake::Notified => {}
-                Wake::TimedOut => return Err(timeout::expired(py, timeout)),
-                Wake::Thrown { error, .. } => return Err(error),
-            }
+        if let Some(value) = self.try_get(py)? {
+            return Ok(value);
         }
+        if !block || !linkable::wait(py, &self.queue, timeout, || self.is_ready(py))? {
+            return Err(timeout::expired(py, timeout.filter(|_| block)));
+        }
+        Ok(self.try_get(py)?.unwrap_or_else(|| py.None()))
     }
 
     /// The same as `get(block=False)`.
@@ -183,7 +177,7 @@ impl AsyncResult {
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Option<Py<PyAny>>> {
         if !self.is_ready(py) {
-            linkable::wait(py, &self.queue, timeout)?;
+            linkable::wait(py, &self.queue, timeout, || self.is_ready(py))?;
         }
         Ok(self.stored_value(py))
     }

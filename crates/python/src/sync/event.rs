@@ -72,7 +72,7 @@ impl Event {
         if self.is_set() {
             return Ok(true);
         }
-        linkable::wait(py, &self.queue, timeout)
+        linkable::wait(py, &self.queue, timeout, || self.is_set())
     }
 
     /// Has the hub call `callback(event)`, once, when the flag is set.

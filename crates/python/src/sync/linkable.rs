@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use crate::hub::{Limit, WaitQueue, Wake};
+use crate::hub::{EventLoop, Limit, WaitQueue, Wake};
 
 /// Registers `callback`, to be called in the hub as `callback(owner)` when `owner` is ready;
 /// soon, if it already is.
@@ -33,13 +33,28 @@ pub fn limit(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Limit> {
     timeout.map_or(Ok(Limit::None), |timeout| timeout.extract())
 }
 
-/// Waits where the only thing to learn is whether it came in time.
+/// Gets ready for a wait: the limit, and a hub. Fails in the hub itself, where nobody can wait.
+///
+/// Either may run Python, in which another thread can change what there is to wait for. So look
+/// at that once more between this and the wait, which enters the queue before anything else.
+pub fn prepare(py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Limit> {
+    let limit = limit(timeout)?;
+    EventLoop::for_blocking(py)?;
+    Ok(limit)
+}
+
+/// Waits until it is ready, where the only thing to learn is whether it came in time.
 pub fn wait(
     py: Python<'_>,
     queue: &WaitQueue,
     timeout: Option<&Bound<'_, PyAny>>,
+    is_ready: impl Fn() -> bool,
 ) -> PyResult<bool> {
-    match queue.wait(py, &limit(timeout)?)? {
+    let limit = prepare(py, timeout)?;
+    if is_ready() {
+        return Ok(true);
+    }
+    match queue.wait(py, &limit)? {
         Wake::Notified => Ok(true),
         Wake::TimedOut => Ok(false),
         Wake::Thrown { error, .. } => Err(error),

@@ -46,6 +46,10 @@ impl RLock {
             .is_some_and(|owner| owner.as_ptr().addr() == current))
     }
 
+    fn try_take(&self, py: Python<'_>) -> bool {
+        !std::mem::replace(&mut self.holder.borrow_mut(py).held, true)
+    }
+
     /// Makes sure that nobody else holds the lock; false if that took too long.
     fn take(
         &self,
@@ -53,17 +57,17 @@ impl RLock {
         blocking: bool,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<bool> {
-        {
-            let mut holder = self.holder.borrow_mut(py);
-            if !holder.held {
-                holder.held = true;
-                return Ok(true);
-            }
+        if self.try_take(py) {
+            return Ok(true);
         }
         if !blocking {
             return Ok(false);
         }
-        match self.queue.wait(py, &linkable::limit(timeout)?)? {
+        let limit = linkable::prepare(py, timeout)?;
+        if self.try_take(py) {
+            return Ok(true);
+        }
+        match self.queue.wait(py, &limit)? {
             Wake::Notified => Ok(true),
             Wake::TimedOut => Ok(false),
             Wake::Thrown { error, notified } => {

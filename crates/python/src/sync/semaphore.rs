@@ -73,7 +73,11 @@ impl Semaphore {
         owner: &Bound<'_, PyAny>,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<bool> {
-        match self.queue.wait(py, &linkable::limit(timeout)?)? {
+        let limit = linkable::prepare(py, timeout)?;
+        if self.try_acquire() {
+            return Ok(true);
+        }
+        match self.queue.wait(py, &limit)? {
             Wake::Notified => Ok(true),
             Wake::TimedOut => Ok(false),
             Wake::Thrown { error, notified } => {

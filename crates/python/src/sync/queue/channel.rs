@@ -11,7 +11,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyGenericAlias, PyTuple, PyType};
 
-use super::errors::{empty, full, timed_out};
+use super::errors::{empty, full, prepare, timed_out};
 use crate::gil::GilCell;
 use crate::hub::{WaitQueue, Waiter, Wake};
 use crate::sync::linkable;
@@ -78,6 +78,14 @@ impl Channel {
     fn has_free_offer(&self, py: Python<'_>) -> bool {
         let state = self.state.borrow(py);
         state.offers.len() > state.promised
+    }
+
+    fn accept_free(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        if self.has_free_offer(py) {
+            self.accept(py)
+        } else {
+            None
+        }
     }
 
     /// Wakes a getter, for an offer that is or will be there.
@@ -160,9 +168,12 @@ impl Channel {
         if !block {
             return Err(full());
         }
-        let limit = linkable::limit(timeout)?;
-        // In the hub nobody can wait.
-        let putter = Waiter::current(py).map_err(|_| full())?;
+        let limit = prepare(py, timeout, full)?;
+        if self.promise(py) {
+            self.offer(py, item, None);
+            return Ok(());
+        }
+        let putter = Waiter::current(py)?;
         let number = self.offer(py, item, Some(putter.clone_ref(py)));
         match putter.park(py, &limit) {
             Wake::Notified => Ok(()),
@@ -195,18 +206,18 @@ impl Channel {
         block: bool,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
-        if self.has_free_offer(py)
-            && let Some(item) = self.accept(py)
-        {
+        if let Some(item) = self.accept_free(py) {
             return Ok(item);
         }
         if !block {
             return Err(empty());
         }
-        let limit = linkable::limit(timeout)?;
+        let limit = prepare(py, timeout, empty)?;
+        if let Some(item) = self.accept_free(py) {
+            return Ok(item);
+        }
         loop {
-            // In the hub nobody can wait.
-            match self.getters.wait(py, &limit).map_err(|_| empty())? {
+            match self.getters.wait(py, &limit)? {
                 Wake::Notified => {
                     self.state.borrow_mut(py).promised -= 1;
                     if let Some(item) = self.accept(py) {

@@ -5,7 +5,9 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
+use crate::error::BlockingSwitchOutError;
 use crate::hub::Limit;
+use crate::sync::linkable;
 
 pyo3::import_exception!(queue, Empty);
 pyo3::import_exception!(queue, Full);
@@ -51,13 +53,28 @@ pub fn timed_out(py: Python<'_>, limit: Limit, usual: PyErr) -> PyErr {
     }
 }
 
-/// The `timeout=` of a call that may block, which a queue wants not to be negative.
-pub fn limit(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Limit> {
-    let limit = super::super::linkable::limit(timeout)?;
-    if matches!(limit, Limit::Seconds(seconds) if seconds < 0.0) {
-        return Err(PyValueError::new_err(
+/// Refuses a negative `timeout=`, as the standard queues do.
+pub fn check(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    match linkable::limit(timeout)? {
+        Limit::Seconds(seconds) if seconds < 0.0 => Err(PyValueError::new_err(
             "'timeout' must be a non-negative number",
-        ));
+        )),
+        _ => Ok(()),
     }
-    Ok(limit)
+}
+
+/// Gets ready for a wait, as `linkable::prepare`. In the hub, which cannot wait, it is `in_hub`
+/// that is raised: there the queue is as full or empty as it is.
+pub fn prepare(
+    py: Python<'_>,
+    timeout: Option<&Bound<'_, PyAny>>,
+    in_hub: fn() -> PyErr,
+) -> PyResult<Limit> {
+    linkable::prepare(py, timeout).map_err(|error| {
+        if error.is_instance_of::<BlockingSwitchOutError>(py) {
+            in_hub()
+        } else {
+            error
+        }
+    })
 }

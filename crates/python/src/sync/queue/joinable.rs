@@ -96,10 +96,11 @@ impl Queue {
     #[pyo3(signature = (timeout=None))]
     fn join(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
         let queue = slf.as_super().get();
-        if queue.unfinished.load(Relaxed) == 0 {
+        let is_finished = || queue.unfinished.load(Relaxed) == 0;
+        if is_finished() {
             return Ok(true);
         }
-        linkable::wait(slf.py(), &queue.finished, timeout)
+        linkable::wait(slf.py(), &queue.finished, timeout, is_finished)
     }
 
     /// Has `put()` raise `ShutDown` from now on, and `get()` too once the queue is empty. All

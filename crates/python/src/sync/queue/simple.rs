@@ -11,7 +11,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyGenericAlias, PyTuple, PyType};
 
-use super::errors::{empty, full, limit, shut_down, timed_out};
+use super::errors::{check, empty, full, prepare, shut_down, timed_out};
 use super::flow::Flow;
 use super::items::{Items, Order};
 use crate::hub::{WaitQueue, Wake};
@@ -157,10 +157,12 @@ impl SimpleQueue {
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let (py, queue) = (slf.py(), slf.get());
-        let limit = limit(timeout)?;
-        // In the hub nobody can wait.
-        let wake = queue.flow.putters.wait(py, &limit).map_err(|_| full())?;
-        match wake {
+        check(timeout)?;
+        let limit = prepare(py, timeout, full)?;
+        if queue.flow.has_room(Self::len(slf)?) {
+            return Self::put_now(slf, item);
+        }
+        match queue.flow.putters.wait(py, &limit)? {
             Wake::Notified => {
                 queue.flow.redeem_slot();
                 if queue.shut_down.load(Relaxed) {
@@ -203,10 +205,13 @@ impl SimpleQueue {
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
         let (py, queue) = (slf.py(), slf.get());
-        let limit = limit(timeout)?;
+        check(timeout)?;
+        let limit = prepare(py, timeout, empty)?;
+        if Self::available(slf)? > 0 {
+            return Self::answer(slf, ask);
+        }
         loop {
-            // In the hub nobody can wait.
-            match queue.flow.getters.wait(py, &limit).map_err(|_| empty())? {
+            match queue.flow.getters.wait(py, &limit)? {
                 Wake::Notified => {
                     queue.flow.redeem_item();
                     if Self::len(slf)? > 0 {
@@ -301,7 +306,7 @@ impl SimpleQueue {
         }
         if queue.flow.has_room(Self::len(slf)?) {
             if block && timeout.is_some() {
-                limit(timeout)?;
+                check(timeout)?;
             }
             return Self::put_now(slf, item);
         }
