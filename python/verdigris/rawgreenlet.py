@@ -7,9 +7,9 @@ Unlike the real greenlet, each has a C stack of its own, so a switch copies no m
 costs the same at any depth.
 """
 
-from ._core import GreenletExit, error, getcurrent, gettrace, greenlet, settrace
+from ._core import _C_API, GreenletExit, error, getcurrent, gettrace, greenlet, settrace
 
-__all__ = ["GreenletExit", "__version__", "error", "getcurrent", "greenlet", "gettrace", "settrace"]
+__all__ = ["_C_API", "GreenletExit", "__version__", "error", "getcurrent", "greenlet", "gettrace", "settrace"]
 
 #: The version of greenlet whose interface this is.
 __version__ = "3.5.6"

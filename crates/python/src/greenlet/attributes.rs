@@ -178,9 +178,7 @@ pub(super) fn get_context(slf: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
 pub(super) fn set_context(slf: &Bound<'_, PyAny>, value: Option<Bound<'_, PyAny>>) -> PyResult<()> {
     let me = of(slf);
     let Some(value) = value else {
-        return Err(PyAttributeError::new_err(
-            "can't delete attribute 'gr_context'",
-        ));
+        return Err(PyAttributeError::new_err("can't delete context attribute"));
     };
     // SAFETY: the check macro reads the type of a live object.
     if !value.is_none() && unsafe { ffi::PyContext_CheckExact(value.as_ptr()) } == 0 {

@@ -75,7 +75,7 @@ unsafe extern "C" fn construct(
         enter(ptr::null_mut(), |py| {
             let nargs = ffi::PyVectorcall_NARGS(nargsf);
             let args = super::method::Args::new(py, args, nargs, names);
-            let current = Thread::current(py)?.current_ref();
+            let current = Thread::attended(py)?.current_ref();
             let object = alloc(class.cast(), current, None);
             let object = Bound::from_owned_ptr_or_err(py, object)?;
             let [run, parent] = args.bind("greenlet", ["run", "parent"])?;
@@ -93,7 +93,7 @@ unsafe extern "C" fn tp_new(
     // SAFETY: called by CPython for our type or a subtype.
     unsafe {
         enter(ptr::null_mut(), |py| {
-            Ok(alloc(class, Thread::current(py)?.current_ref(), None))
+            Ok(alloc(class, Thread::attended(py)?.current_ref(), None))
         })
     }
 }
@@ -133,7 +133,7 @@ fn init(
     run: Option<Bound<'_, PyAny>>,
     parent: Option<Bound<'_, PyAny>>,
 ) -> PyResult<()> {
-    if let Some(run) = run.filter(|run| !run.is_none()) {
+    if let Some(run) = run {
         set_run(slf, Some(run))?;
     }
     if let Some(parent) = parent.filter(|parent| !parent.is_none()) {

@@ -6,6 +6,7 @@
 //! `Greenlet` adds.
 
 mod attributes;
+mod c_api;
 mod class;
 mod entry;
 pub mod local_dict;
@@ -30,6 +31,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     thread_state::check_layout(py)?;
     module.add("greenlet", class::base_type(py)?)?;
     module.add("Greenlet", task_class::task_type(py)?)?;
+    module.add("_C_API", c_api::capsule(py)?)?;
     module.add_function(wrap_pyfunction!(getcurrent, module)?)?;
     module.add_function(wrap_pyfunction!(trace::settrace, module)?)?;
     module.add_function(wrap_pyfunction!(trace::gettrace, module)?)?;
@@ -37,8 +39,12 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     Ok(())
 }
 
-/// The greenlet that is running; in a thread that never switched, its main greenlet.
+/// getcurrent()
+///
+/// The greenlet that is running; in a thread that never switched, its main greenlet. Raises
+/// RuntimeError while the interpreter is being finalized.
 #[pyfunction]
 fn getcurrent(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(Thread::current(py)?.current_ref().bind(py).clone())
+    thread::refuse_at_exit()?;
+    Ok(Thread::attended(py)?.current_ref().bind(py).clone())
 }

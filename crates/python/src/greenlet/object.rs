@@ -167,6 +167,11 @@ pub unsafe fn alloc(
     // SAFETY: PyType_GenericAlloc zeroes the object and tracks it; pimpl is set before anything
     // else can run.
     unsafe {
+        if (*class).tp_flags & ffi::Py_TPFLAGS_IS_ABSTRACT != 0
+            && let Some(refuse) = ffi::PyBaseObject_Type.tp_new
+        {
+            return refuse(class, ffi::PyTuple_New(0), ptr::null_mut());
+        }
         let object = ffi::PyType_GenericAlloc(class, 0);
         if !object.is_null() {
             let new = Inner::new(false, task);
@@ -177,13 +182,17 @@ pub unsafe fn alloc(
     }
 }
 
-/// A raw greenlet that is to run `run`.
-pub fn new_raw(py: Python<'_>, parent: Ref, run: Bound<'_, PyAny>) -> PyResult<GreenletRef> {
+/// A raw greenlet that is to run `run`, or whatever its `run` is set to.
+pub fn new_raw(
+    py: Python<'_>,
+    parent: Ref,
+    run: Option<Bound<'_, PyAny>>,
+) -> PyResult<GreenletRef> {
     let class = base_type(py)?;
     // SAFETY: the class is the greenlet type itself.
     let object =
         unsafe { Bound::from_owned_ptr_or_err(py, alloc(class.as_type_ptr(), parent, None))? };
-    drop(of(&object).run.replace(Some(run.into())));
+    drop(of(&object).run.replace(run.map(Ref::from)));
     Ok(GreenletRef(object.into()))
 }
 

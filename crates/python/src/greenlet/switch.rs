@@ -463,10 +463,14 @@ pub fn kill(py: Python<'_>, thread: &Thread, greenlet: *mut PyGreenlet) {
     };
     let pending = PyErr::take(py);
     let target = target.bind(py);
-    drop(of(target).parent.replace(Some(thread.current_ref())));
+    let parent = of(target).parent.replace(Some(thread.current_ref()));
     let exit = PyErr::new::<GreenletExit, _>(());
     if let Err(error) = deliver(target, Payload::Error(exit)) {
         error.write_unraisable(py, Some(target));
+    }
+    if of(target).is_active() {
+        // It refused to die, and goes on as before.
+        drop(of(target).parent.replace(parent));
     }
     if let Some(error) = pending {
         error.restore(py);

@@ -8,7 +8,7 @@ use std::ptr;
 use std::rc::Rc;
 
 use coro::Pool;
-use pyo3::exceptions::PyMemoryError;
+use pyo3::exceptions::{PyMemoryError, PyRuntimeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -42,6 +42,9 @@ pub struct Thread {
 }
 
 thread_local! {
+    // The number of the thread state that has been cleared last on this OS thread: what finalizers
+    // run then must not make a new Thread for it, which nobody would ever free.
+    static ENDED: Cell<i64> = const { Cell::new(-1) };
     // A raw pointer, so that reading it is one load; the capsule owns what it points to.
     static THREAD: Cell<*const Thread> = const { Cell::new(ptr::null()) };
 }
@@ -62,6 +65,16 @@ impl Thread {
         Self::enter(py)
     }
 
+    /// The current thread's, after killing what other threads left for it: for calls that make
+    /// or name greenlets, so that a thread that only does those is not kept from it.
+    pub fn attended(py: Python<'_>) -> PyResult<&Thread> {
+        let thread = Self::current(py)?;
+        if thread.attention.get() {
+            thread.reap();
+        }
+        Ok(thread)
+    }
+
     /// Whether this is the running thread.
     #[inline]
     pub fn is_current(&self) -> bool {
@@ -79,6 +92,11 @@ impl Thread {
         // over one count of the Rc, which its destructor gives back.
         unsafe {
             let tstate = ffi::PyThreadState_Get();
+            if ENDED.get() == ffi::PyThreadState_GetID(tstate) {
+                return Err(PyRuntimeError::new_err(
+                    "there are no greenlets in a thread that is ending",
+                ));
+            }
             let dict = ffi::PyThreadState_GetDict();
             if dict.is_null() {
                 return Err(PyMemoryError::new_err("the thread state has no dict"));
@@ -162,6 +180,7 @@ unsafe extern "C" fn leave(capsule: *mut ffi::PyObject) {
         thread.alive.set(false);
         if thread.is_current() {
             THREAD.set(ptr::null());
+            ENDED.set(ffi::PyThreadState_GetID(thread.tstate));
         }
         drop(thread.tracer.take());
         drop(Ref::from_owned(
@@ -184,4 +203,24 @@ pub fn share(thread: &Thread) -> Rc<Thread> {
         Rc::increment_strong_count(thread);
         Rc::from_raw(thread)
     }
+}
+
+/// RuntimeError while the interpreter is being finalized: threads and modules are half gone, and
+/// a finalizer that switched now would run in what is left of them.
+pub fn refuse_at_exit() -> PyResult<()> {
+    // SAFETY: both only read a flag of the runtime.
+    #[cfg(Py_3_13)]
+    let finalizing = unsafe { ffi::Py_IsFinalizing() };
+    #[cfg(not(Py_3_13))]
+    let finalizing = unsafe { _Py_IsFinalizing() };
+    if finalizing != 0 {
+        return Err(PyRuntimeError::new_err("greenlet is being finalized"));
+    }
+    Ok(())
+}
+
+#[cfg(not(Py_3_13))]
+unsafe extern "C" {
+    /// What 3.13 made public as `Py_IsFinalizing`.
+    fn _Py_IsFinalizing() -> std::ffi::c_int;
 }
