@@ -85,6 +85,8 @@ class Hub(greenlet):
         super().__init__(parent=_main_greenlet())
         if default is None:
             default = get_ident() == main_thread().ident
+        if loop is None and default:
+            loop = _take_kept_loop()
         self.loop = self.loop_class(default=default) if loop is None else loop
         self.thread_ident = get_ident()
         self._resolver = None
@@ -188,7 +190,8 @@ class Hub(greenlet):
     def destroy(self, destroy_loop=None):
         """Take the hub out of its thread; the next `get_hub` makes another.
 
-        `destroy_loop`: also free the loop; None does so.
+        `destroy_loop`: also free the loop; None does so unless it is the default loop, which the next hub
+        of the main thread then runs.
         """
         if self._resolver is not None:
             self._resolver.close()
@@ -201,9 +204,13 @@ class Hub(greenlet):
         # The end of the hub takes us to its parent: only from there is that where we are.
         if not self.dead and getcurrent() is self.parent:
             self.throw(HubDestroyed(destroy_loop))
-        if self.loop is not None and destroy_loop in (None, True):
-            self.loop.destroy()
-        self.loop = None
+        loop, self.loop = self.loop, None
+        if loop is None:
+            return
+        if destroy_loop or (destroy_loop is None and not loop.default):
+            loop.destroy()
+        elif loop.default:
+            _kept_loops.append(loop)
 
     # Errors
 
@@ -232,6 +239,12 @@ class Hub(greenlet):
             self.print_exception(context, type, value, tb)
         if context is None or issubclass(type, self.SYSTEM_ERROR):
             self.handle_system_error(type, value, tb)
+
+    def _normalize_exception(self, t, v, tb):
+        """The triple with an instance for `v`; subclasses that override `handle_error` call it."""
+        if not isinstance(v, BaseException):
+            v = t() if v is None else t(v)
+        return type(v), v, tb if tb is not None else v.__traceback__
 
     def handle_system_error(self, type, value, tb=None):
         """Raise the error in the main greenlet."""
@@ -380,6 +393,18 @@ os.register_at_fork(after_in_child=reinit)
 
 _STDERR = object()
 _hub_class = Hub
+
+
+#: The default loop while it has no hub.
+_kept_loops = []
+
+
+def _take_kept_loop():
+    while _kept_loops:
+        loop = _kept_loops.pop()
+        if loop.default:  # and so not destroyed meanwhile
+            return loop
+    return None
 
 
 def _main_greenlet():

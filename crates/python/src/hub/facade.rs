@@ -53,6 +53,15 @@ impl EventLoop {
         EPOLL
     }
 
+    /// A number of its own, 0 once it is destroyed: what the address of libev's structure is used for.
+    #[getter]
+    fn ptr(slf: &Bound<'_, Self>) -> usize {
+        if slf.get().is_destroyed(slf.py()) {
+            return 0;
+        }
+        slf.as_ptr() as usize
+    }
+
     /// No flags: there are none.
     #[getter]
     fn origflags(&self) -> Vec<String> {
