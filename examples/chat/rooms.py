@@ -12,9 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from verdigris.event import Event
-
 from names import Refused, clean_name, clean_text, same
+from verdigris.event import Event
 
 BACKLOG = 200
 MOST_ROOMS = 100

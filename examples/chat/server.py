@@ -16,12 +16,11 @@ import os
 import signal
 import sys
 
+import verdigris
+from rooms import Chat
 from verdigris.event import Event
 from verdigris.pool import Pool
 from verdigris.pywsgi import WSGIServer
-
-import verdigris
-from rooms import Chat
 from web import LONGEST_WAIT, create_app
 
 HOST = "127.0.0.1"
