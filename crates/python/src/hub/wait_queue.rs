@@ -140,19 +140,21 @@ impl WaitQueue {
     }
 
     /// Wakes every greenlet and schedules every callback as `callback(owner)`, in order; the
-    /// queue is empty then.
-    pub fn notify_all(&self, py: Python<'_>, owner: &Bound<'_, PyAny>) {
+    /// queue is empty then. Says how many greenlets it woke.
+    pub fn notify_all(&self, py: Python<'_>, owner: &Bound<'_, PyAny>) -> usize {
         self.is_shared();
         let count = self.queue.borrow(py).entries.len();
+        let mut woken = 0;
         for _ in 0..count {
             let entry = self.queue.borrow_mut(py).pop();
             match entry {
-                Some(Entry::Greenlet(waiter)) => drop(waiter.wake(py)),
+                Some(Entry::Greenlet(waiter)) => woken += usize::from(waiter.wake(py)),
                 Some(Entry::Callback(callback)) => schedule(py, callback, owner),
                 Some(Entry::Gather(gather)) => gather.get().arrive(py, owner),
-                None => return,
+                None => break,
             }
         }
+        woken
     }
 
     /// Schedules the callbacks as `callback(owner)` and keeps them; greenlets stay.

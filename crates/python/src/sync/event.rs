@@ -1,25 +1,57 @@
 //! `Event`: a flag that greenlets wait for.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use super::linkable;
-use crate::hub::WaitQueue;
+use crate::hub::{Limit, WaitQueue, Waiter, Wake};
 
 /// A flag that greenlets, of one thread or of several, can wait for.
 ///
 /// It starts unset. Who waits is woken by the `set()` that follows, in the order in which they
 /// began to wait, and is told True even if the flag has been cleared again since; who starts to
-/// wait after `clear()` waits for the next `set()`.
+/// wait after `clear()` waits for the next `set()`. Who finds it set goes on at once, but not
+/// before those who have been woken.
 #[pyclass(frozen, subclass, weakref, module = "verdigris.event")]
 #[derive(Default)]
 pub struct Event {
     // Relaxed is enough: the GIL orders all accesses.
     flag: AtomicBool,
+    /// How many greenlets have been woken and have not run since.
+    woken: AtomicUsize,
     queue: WaitQueue,
+}
+
+impl Event {
+    /// Waits for the next `set()`.
+    fn wait_for_set(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
+        let limit = linkable::prepare(py, timeout)?;
+        if self.is_set() {
+            return Ok(true);
+        }
+        let wake = self.queue.wait(py, &limit)?;
+        if matches!(wake, Wake::Notified | Wake::Thrown { notified: true, .. }) {
+            self.woken.fetch_sub(1, Relaxed);
+        }
+        match wake {
+            Wake::Notified => Ok(true),
+            Wake::TimedOut => Ok(false),
+            Wake::Thrown { error, .. } => Err(error),
+        }
+    }
+
+    /// Lets those that have been woken go first.
+    #[cold]
+    fn queue_up(&self, py: Python<'_>) -> PyResult<bool> {
+        match Waiter::current(py).map(|waiter| waiter.park(py, &Limit::Seconds(0.0))) {
+            Ok(Wake::Thrown { error, .. }) => Err(error),
+            // In the hub nobody can be let go first.
+            _ => Ok(true),
+        }
+    }
 }
 
 #[pymethods]
@@ -52,7 +84,8 @@ impl Event {
     fn set(slf: &Bound<'_, Self>) {
         let event = slf.get();
         event.flag.store(true, Relaxed);
-        event.queue.notify_all(slf.py(), slf.as_any());
+        let woken = event.queue.notify_all(slf.py(), slf.as_any());
+        event.woken.fetch_add(woken, Relaxed);
     }
 
     /// Unsets the flag. Who has been woken already stays woken.
@@ -69,10 +102,13 @@ impl Event {
     ///     True if the flag was set in time, else False.
     #[pyo3(signature = (timeout=None))]
     fn wait(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
-        if self.is_set() {
-            return Ok(true);
+        if !self.is_set() {
+            return self.wait_for_set(py, timeout);
         }
-        linkable::wait(py, &self.queue, timeout, || self.is_set())
+        if self.woken.load(Relaxed) > 0 {
+            return self.queue_up(py);
+        }
+        Ok(true)
     }
 
     /// Has the hub call `callback(event)`, once, when the flag is set.

@@ -194,6 +194,18 @@ impl RLock {
         }
     }
 
+    /// None: a lock belongs to no hub.
+    #[getter]
+    fn hub(&self) -> Option<Py<PyAny>> {
+        None
+    }
+
+    /// The lock itself, which stands on no other: in gevent this is a semaphore.
+    #[getter]
+    fn _block(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
     /// True if the current greenlet holds the lock. For `threading.Condition`.
     fn _is_owned(&self, py: Python<'_>) -> PyResult<bool> {
         self.is_owned(py)

@@ -196,7 +196,9 @@ impl Semaphore {
 
     /// None: a semaphore belongs to no hub.
     #[getter]
-    fn hub(&self) {}
+    fn hub(&self) -> Option<Py<PyAny>> {
+        None
+    }
 
     /// Has the hub call `callback(semaphore)`, once, when a permit is free.
     fn rawlink(slf: &Bound<'_, Self>, callback: Bound<'_, PyAny>) -> PyResult<()> {

@@ -11,7 +11,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyGenericAlias, PyTuple, PyType};
 
-use super::errors::{empty, full, prepare, timed_out};
+use super::errors::{Full, empty, full, prepare, timed_out};
 use crate::gil::GilCell;
 use crate::hub::{WaitQueue, Waiter, Wake};
 use crate::sync::linkable;
@@ -19,7 +19,7 @@ use crate::sync::linkable;
 struct Offer {
     number: u64,
     item: Py<PyAny>,
-    /// Who waits for it to be taken; nobody, if a getter had been found at once.
+    /// Who waits for it to be taken; nobody, if that was not to wait.
     putter: Option<Waiter>,
 }
 
@@ -31,7 +31,7 @@ struct Offers {
     promised: usize,
 }
 
-/// A queue that holds nothing: `put()` returns when a greenlet has been found that gets the item.
+/// A queue that holds nothing: `put()` returns when a greenlet has got the item.
 ///
 /// Args:
 ///     maxsize: 1, for code that also makes queues.
@@ -78,6 +78,15 @@ impl Channel {
     fn has_free_offer(&self, py: Python<'_>) -> bool {
         let state = self.state.borrow(py);
         state.offers.len() > state.promised
+    }
+
+    /// Gives an item to a getter that waits already.
+    fn hand_over(&self, py: Python<'_>, item: Py<PyAny>) -> PyResult<()> {
+        if !self.promise(py) {
+            return Err(full());
+        }
+        self.offer(py, item, None);
+        Ok(())
     }
 
     fn accept_free(&self, py: Python<'_>) -> Option<Py<PyAny>> {
@@ -161,20 +170,17 @@ impl Channel {
         block: bool,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        if self.promise(py) {
-            self.offer(py, item, None);
-            return Ok(());
-        }
         if !block {
-            return Err(full());
+            return self.hand_over(py, item);
         }
-        let limit = prepare(py, timeout, full)?;
-        if self.promise(py) {
-            self.offer(py, item, None);
-            return Ok(());
-        }
+        let limit = match prepare(py, timeout, full) {
+            Ok(limit) => limit,
+            Err(error) if error.is_instance_of::<Full>(py) => return self.hand_over(py, item),
+            Err(error) => return Err(error),
+        };
         let putter = Waiter::current(py)?;
         let number = self.offer(py, item, Some(putter.clone_ref(py)));
+        self.promise(py);
         match putter.park(py, &limit) {
             Wake::Notified => Ok(()),
             Wake::TimedOut if self.withdraw(py, number) => Err(timed_out(py, limit, full())),
