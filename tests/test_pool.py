@@ -36,8 +36,8 @@ def test_a_group_forgets_greenlets_that_ended():
     assert (one.value, two.value) == (1, 2)
 
 
-def test_a_group_is_true_even_when_empty():
-    assert Group()
+def test_an_empty_group_is_false():
+    assert not Group() and not Pool(2)
 
 
 def test_group_takes_in_and_lets_go():

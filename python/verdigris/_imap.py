@@ -20,7 +20,7 @@ class IMapUnordered(Greenlet):
         self.func = func
         self.iterable = iterable
         self.spawn = spawn
-        self._outcomes = SimpleQueue()
+        self.queue = SimpleQueue()
         self._places = Semaphore(maxsize) if maxsize else None
         self._running = 0
         self._count = 0
@@ -46,7 +46,7 @@ class IMapUnordered(Greenlet):
 
     def _take(self):
         """The next outcome in the order of this class, or None at the end."""
-        found = self._outcomes.get()
+        found = self.queue.get()
         if found is None:
             return None
         self._give_place_back()
@@ -68,7 +68,7 @@ class IMapUnordered(Greenlet):
         except GreenletExit:
             raise  # killed: what has been started still comes out, and then it ends
         except BaseException as error:
-            self._outcomes.put((self._count, (error, None)))
+            self.queue.put((self._count, (error, None)))
             self._count += 1
             raise
         finally:
@@ -84,12 +84,12 @@ class IMapUnordered(Greenlet):
     def _on_end(self, call, number):
         self._running -= 1
         error = None if call.successful() else call.exception
-        self._outcomes.put((number, (error, call.value)))
+        self.queue.put((number, (error, call.value)))
         self._end_if_done()
 
     def _end_if_done(self):
         if self._fed and not self._running:
-            self._outcomes.put(None)
+            self.queue.put(None)
 
 
 class IMap(IMapUnordered):
@@ -102,7 +102,7 @@ class IMap(IMapUnordered):
 
     def _take(self):
         while self._next not in self._early:
-            found = self._outcomes.get()
+            found = self.queue.get()
             if found is None:
                 return None
             number, outcome = found

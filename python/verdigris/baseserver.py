@@ -78,6 +78,9 @@ class BaseServer:
     def _describe(self):
         fileno = self.socket.fileno() if hasattr(self, "socket") else None
         handle = getattr(self, "handle", None)
+        if getattr(handle, "__self__", None) is self:
+            # Its repr has ours in it.
+            handle = f"<bound method {type(self).__name__}.{handle.__name__} of self>"
         return f"fileno={fileno} address={getattr(self, 'address', None)} handle={handle}"
 
     def __enter__(self):

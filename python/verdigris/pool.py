@@ -8,7 +8,7 @@ A `map` inside a greenlet of a pool that is full waits for itself for ever, as g
 
 from queue import Full
 
-from ._core import GreenletExit, Timeout, getcurrent, joinall, kill
+from ._core import GreenletExit, Timeout, getcurrent, joinall, kill, sleep
 from ._imap import IMap, IMapUnordered
 from .event import Event
 from .greenlet import Greenlet
@@ -122,9 +122,6 @@ class Group(Mapping):
     def __len__(self):
         return len(self.greenlets)
 
-    def __bool__(self):
-        return True
-
     def __contains__(self, greenlet):
         return greenlet in self.greenlets
 
@@ -196,10 +193,16 @@ class Group(Mapping):
                 if not block:
                     break
                 joinall(list(self.greenlets))
+                # They have ended, but perhaps not all links to them have been called.
+                sleep(0)
 
     def killone(self, greenlet, exception=GreenletExit, block=True, timeout=None):
-        """Throw `exception` into one greenlet; nothing happens if it is not in the group."""
-        if greenlet in self.greenlets:
+        """Throw `exception` into one greenlet and, with `block`, wait for its end.
+
+        Nothing happens, nor is waited for, if the greenlet is not in the group, or is dying
+        already of an earlier `kill` or `killone`.
+        """
+        if greenlet in self.greenlets and greenlet not in self.dying:
             self._kill(greenlet, exception)
             if block:
                 greenlet.join(timeout)
