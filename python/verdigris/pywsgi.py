@@ -23,7 +23,7 @@ import warnings
 from _socket import AF_INET, AF_INET6, IPPROTO_TCP, TCP_NODELAY
 from datetime import datetime
 
-from ._core import GreenletExit, InvalidClientInput, InvalidClientRequest, _Handler, _SilentLog
+from ._core import GreenletExit, InvalidClientInput, InvalidClientRequest, _Handler, _NoopLog
 from ._core import Input as Input
 from ._environ import Environ, SecureEnviron, WSGISecureEnviron
 from .hub import get_hub
@@ -174,7 +174,7 @@ class WSGIHandler(_Handler):
 
     def _send_error_response_if_possible(self, code):
         self.close_connection = True
-        if self.response_length:
+        if self.headers_sent:
             return
         status, body = _ERRORS[code]
         headers = [("Content-Type", "text/plain"), ("Connection", "close"), ("Content-Length", str(len(body)))]
@@ -304,7 +304,7 @@ def _make_log(log, level):
     if log == "default":
         return sys.stderr
     if log is None:
-        return _SilentLog()
+        return _NoopLog()
     if not hasattr(log, "write") and hasattr(log, "log"):
         return LoggingLogAdapter(log, level)
     return log

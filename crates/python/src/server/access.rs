@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pyo3::exceptions::{PyAttributeError, PyOSError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::connection::Connection;
 use super::handler::Handler;
@@ -103,6 +103,17 @@ impl Handler {
 
 pub fn clone(py: Python<'_>, object: &Option<Py<PyAny>>) -> Option<Py<PyAny>> {
     object.as_ref().map(|object| object.clone_ref(py))
+}
+
+/// An internet address as the environ has it: host and port, as strings.
+pub fn remote(address: &Bound<'_, PyAny>) -> PyResult<Option<(Py<PyString>, Py<PyString>)>> {
+    match address.cast::<PyTuple>() {
+        Ok(parts) if parts.len() >= 2 => {
+            let host = parts.get_item(0)?.str()?.unbind();
+            Ok(Some((host, parts.get_item(1)?.str()?.unbind())))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Whether asking the server for an environ would only copy a plain dict.

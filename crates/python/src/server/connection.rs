@@ -23,8 +23,8 @@ enum Peer {
     Socket(Py<Socket>),
     /// Anything with `recv` and `sendall`: TLS, a wrapper.
     Wrapped(Py<PyAny>),
-    /// A file to read from, and nothing to write to.
-    File(Py<PyAny>),
+    /// A file to read from, and perhaps a socket to write to.
+    File(Py<PyAny>, Option<Py<PyAny>>),
 }
 
 impl Peer {
@@ -32,14 +32,19 @@ impl Peer {
         match self {
             Self::Socket(socket) => Self::Socket(socket.clone_ref(py)),
             Self::Wrapped(socket) => Self::Wrapped(socket.clone_ref(py)),
-            Self::File(file) => Self::File(file.clone_ref(py)),
+            Self::File(file, socket) => {
+                let socket = socket.as_ref().map(|socket| socket.clone_ref(py));
+                Self::File(file.clone_ref(py), socket)
+            }
         }
     }
 
     fn object<'a, 'py>(&'a self, py: Python<'py>) -> &'a Bound<'py, PyAny> {
         match self {
             Self::Socket(socket) => socket.bind(py),
-            Self::Wrapped(object) | Self::File(object) => object.bind(py),
+            Self::Wrapped(object) | Self::File(_, Some(object)) | Self::File(object, None) => {
+                object.bind(py)
+            }
         }
     }
 }
@@ -136,9 +141,14 @@ impl Connection {
         ))
     }
 
-    /// A connection that reads from a file.
-    pub fn of_file(file: &Bound<'_, PyAny>, http: http::Connection) -> Self {
-        Self::new(Peer::File(file.clone().unbind()), http)
+    /// A connection that reads from a file, and writes to a socket if there is one.
+    pub fn of_file(
+        file: &Bound<'_, PyAny>,
+        socket: Option<&Bound<'_, PyAny>>,
+        http: http::Connection,
+    ) -> Self {
+        let socket = socket.map(|socket| socket.clone().unbind());
+        Self::new(Peer::File(file.clone().unbind(), socket), http)
     }
 
     const fn new(peer: Peer, http: http::Connection) -> Self {
@@ -205,12 +215,12 @@ impl Connection {
     pub fn send(&self, py: Python<'_>, bytes: &[u8]) -> PyResult<()> {
         match self.peer(py)? {
             Peer::Socket(socket) => socket.get().send_all(py, bytes),
-            Peer::Wrapped(socket) => {
+            Peer::Wrapped(socket) | Peer::File(_, Some(socket)) => {
                 let bytes = PyBytes::new(py, bytes);
                 socket.call_method1(py, intern!(py, "sendall"), (bytes,))?;
                 Ok(())
             }
-            Peer::File(_) => Err(PyOSError::new_err("nothing to write to")),
+            Peer::File(_, None) => Err(PyOSError::new_err("nothing to write to")),
         }
     }
 
@@ -233,7 +243,7 @@ impl Connection {
                 let bytes = socket.call_method1(py, intern!(py, "recv"), (PIECE,))?;
                 self.feed(py, bytes.extract(py)?)
             }
-            Peer::File(file) => {
+            Peer::File(file, _) => {
                 let file = file.bind(py);
                 // `read` of a buffered file waits for all that it was asked for.
                 let name = if file.hasattr(intern!(py, "read1"))? {

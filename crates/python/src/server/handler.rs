@@ -7,7 +7,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
-use super::access::{clone, makes_plain_environs};
+use super::access::{clone, makes_plain_environs, remote};
 use super::connection::Connection;
 use super::environ::environ;
 use super::response::response_head;
@@ -54,22 +54,15 @@ impl Handler {
             None => Connection::of_socket(sock)?,
             Some(file) => {
                 let http = http::Connection::new(http::Limits::default());
-                Connection::of_file(file, http)
+                Connection::of_file(file, Some(sock), http)
             }
-        };
-        let remote = match address.cast::<PyTuple>() {
-            Ok(parts) if parts.len() >= 2 => {
-                let part = |at: usize| Ok::<_, PyErr>(parts.get_item(at)?.str()?.unbind());
-                Some((part(0)?, part(1)?))
-            }
-            _ => None,
         };
         let state = State {
             socket: Some(sock.clone().unbind()),
             client_address: Some(address.clone().unbind()),
             server: Some(server.clone().unbind()),
             connection: Some(Py::new(py, connection)?),
-            remote,
+            remote: remote(address)?,
             replaced: Replaced::of(&slf.get_type())?,
             plain_environ: makes_plain_environs(server)?,
             ..State::default()
@@ -154,12 +147,12 @@ impl Handler {
         drop(finished);
         if matches!(code, 204 | 304) && length.is_some_and(|length| length > 0) {
             let length = length.unwrap_or_default();
-            return Err(Self::application_error(
-                slf,
-                format!(
-                    "Invalid Content-Length for {code} response: '{length}' (must be absent or zero)"
-                ),
-            ));
+            let message = format!(
+                "Invalid Content-Length for {code} response: '{length}' (must be absent or zero)"
+            );
+            // Bytes, as gevent has it: applications send it to the client.
+            let message = PyBytes::new(py, message.as_bytes());
+            return Err(Self::application_error(slf, message));
         }
         slf.getattr(intern!(py, "write"))
     }
@@ -202,10 +195,16 @@ impl Handler {
     }
 
     #[setter]
-    fn set_client_address(&self, py: Python<'_>, address: Option<Py<PyAny>>) {
+    fn set_client_address(&self, py: Python<'_>, address: &Bound<'_, PyAny>) -> PyResult<()> {
+        let remote = remote(address)?;
         self.put(py, |state| {
-            std::mem::replace(&mut state.client_address, address)
+            let before = std::mem::replace(&mut state.remote, remote);
+            (
+                before,
+                state.client_address.replace(address.clone().unbind()),
+            )
         });
+        Ok(())
     }
 
     #[getter(server)]

@@ -63,7 +63,7 @@ impl Input {
             Err(_) => {
                 let limits = http::Limits::default();
                 let http = http::Connection::in_body(limits, content_length, chunked_input);
-                Py::new(rfile.py(), Connection::of_file(rfile, http))?
+                Py::new(rfile.py(), Connection::of_file(rfile, None, http))?
             }
         };
         Ok(Self {

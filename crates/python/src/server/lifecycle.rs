@@ -298,7 +298,7 @@ impl Handler {
             let result = state.result.as_ref().map(|result| result.clone_ref(py));
             (
                 result,
-                state.head.is_some() && !state.headers_sent,
+                state.head.is_some() && !state.headers_sent && state.assigned.is_empty(),
                 state.replaced,
             )
         };

@@ -1,6 +1,7 @@
 //! The application's response: checked when announced, framed and sent when it comes.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::{BodyLength, ResponseError, ResponseHead};
@@ -115,7 +116,8 @@ impl Handler {
         if total > COPIED {
             return Ok(false);
         }
-        Self::check_body(slf, total)?;
+        Self::check_status(slf, total > 0)?;
+        Self::check_length(slf, total)?;
         let mut out = Vec::with_capacity(total + HEAD_ROOM);
         Self::write_head(slf, Some(BodyLength::Known(total as u64)), &mut out)?;
         let connection = slf.get().connection(py)?;
@@ -135,8 +137,9 @@ impl Handler {
     /// Sends a chunk, and the head with it if it is the first.
     pub(super) fn send_chunk(slf: &Bound<'_, Self>, data: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = slf.py();
+        Self::check_status(slf, data.is_truthy()?)?;
         let bytes = body_bytes(data)?;
-        Self::check_body(slf, bytes.len())?;
+        Self::check_length(slf, bytes.len())?;
         let mut out = Vec::new();
         if !slf.get().state(py).headers_sent {
             if slf.get().state(py).head.is_none() {
@@ -196,7 +199,6 @@ impl Handler {
         out: &mut Vec<u8>,
     ) -> PyResult<()> {
         let py = slf.py();
-        slf.get().state_mut(py).headers_sent = true;
         Self::step(slf, Seam::FinalizeHeaders)?;
         Self::take_up_changed_headers(slf)?;
         let length = match length {
@@ -215,6 +217,7 @@ impl Handler {
             }
             http.send_head(head, length, out)
         });
+        state.headers_sent = sent.is_ok();
         drop(state);
         sent.map_err(|error| Self::application_error(slf, error.to_string()))
     }
@@ -279,32 +282,40 @@ impl Handler {
         Ok(BodyLength::Known(total))
     }
 
-    /// Refuses a body that its head does not allow, while there is still time to say so.
-    fn check_body(slf: &Bound<'_, Self>, length: usize) -> PyResult<()> {
-        let message = {
-            let state = slf.get().state(slf.py());
-            let Some(head) = state.head.as_ref() else {
-                return Ok(());
-            };
-            let is_head = state
-                .request
-                .as_ref()
-                .is_some_and(|request| request.method() == b"HEAD");
-            match head.status() {
-                status @ (204 | 304) if length > 0 => {
-                    format!("The {status} response must have no body")
-                }
-                _ if is_head || state.headers_sent => return Ok(()),
-                _ if head
-                    .content_length()
-                    .is_none_or(|most| length as u64 <= most) =>
-                {
-                    return Ok(());
-                }
-                _ => ResponseError::BodyTooLong.to_string(),
+    /// Refuses a body to a status that has none.
+    fn check_status(slf: &Bound<'_, Self>, has_data: bool) -> PyResult<()> {
+        let status = slf
+            .get()
+            .state(slf.py())
+            .head
+            .as_ref()
+            .map(ResponseHead::status);
+        match status {
+            Some(status @ (204 | 304)) if has_data => {
+                let message = format!("The {status} response must have no body");
+                Err(Self::application_error(slf, message))
             }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a body longer than its head says, while there is still time to say so.
+    fn check_length(slf: &Bound<'_, Self>, length: usize) -> PyResult<()> {
+        let fits = {
+            let state = slf.get().state(slf.py());
+            let is_head = |request: &Arc<http::Request>| request.method() == b"HEAD";
+            let announced = state.head.as_ref().and_then(ResponseHead::content_length);
+            state.headers_sent
+                || announced.is_none_or(|most| length as u64 <= most)
+                || state.request.as_ref().is_some_and(is_head)
         };
-        Err(Self::application_error(slf, message))
+        if fits {
+            return Ok(());
+        }
+        Err(Self::application_error(
+            slf,
+            ResponseError::BodyTooLong.to_string(),
+        ))
     }
 
     fn send(slf: &Bound<'_, Self>, bytes: &[u8]) -> PyResult<()> {
@@ -327,9 +338,12 @@ impl Handler {
         Ok(())
     }
 
-    pub(super) fn application_error(slf: &Bound<'_, Self>, message: impl Into<String>) -> PyErr {
+    pub(super) fn application_error<'py>(
+        slf: &Bound<'py, Self>,
+        message: impl IntoPyObject<'py>,
+    ) -> PyErr {
         let class = slf.getattr(intern!(slf.py(), "ApplicationError"));
-        match class.and_then(|class| class.call1((message.into(),))) {
+        match class.and_then(|class| class.call1((message,))) {
             Ok(error) => PyErr::from_value(error),
             Err(error) => error,
         }

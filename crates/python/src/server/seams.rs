@@ -80,7 +80,7 @@ impl Replaced {
 
 /// What `log=None` makes of a server's log: takes everything, keeps nothing. The server
 /// knows it and does not even make the line.
-#[pyclass(frozen, name = "_SilentLog", module = "verdigris.pywsgi")]
+#[pyclass(frozen, name = "_NoopLog", module = "verdigris.pywsgi")]
 pub struct SilentLog;
 
 #[pymethods]
