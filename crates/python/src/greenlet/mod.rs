@@ -31,6 +31,9 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     thread_state::check_layout(py)?;
     module.add("greenlet", class::base_type(py)?)?;
     module.add("Greenlet", task_class::task_type(py)?)?;
+    module.add_function(wrap_pyfunction!(thread::get_total_main_greenlets, module)?)?;
+    module.add_function(wrap_pyfunction!(thread::get_pending_cleanup_count, module)?)?;
+    module.add_function(wrap_pyfunction!(thread::set_thread_local, module)?)?;
     module.add("_C_API", c_api::capsule(py)?)?;
     module.add_function(wrap_pyfunction!(getcurrent, module)?)?;
     module.add_function(wrap_pyfunction!(trace::settrace, module)?)?;

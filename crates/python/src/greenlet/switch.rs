@@ -294,7 +294,6 @@ pub fn deliver<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = target.py();
     let thread = Thread::current(py)?;
-    check_thread(target, thread)?;
     let (at, value) = resolve(thread, target.clone(), payload)?;
     // SAFETY: `resolve` gives an active greenlet of this thread, or one just launched; the value
     // is owned, or null with the exception set.
@@ -317,6 +316,10 @@ pub fn resolve<'py>(
     let (mut at, mut payload) = (target, payload);
     loop {
         let me = of(&at);
+        if me.status.get() != Status::Dead {
+            // Each one, not only the first: parents may be set to greenlets of other threads.
+            check_thread(&at, thread)?;
+        }
         match me.status.get() {
             Status::Active => {
                 let value = match payload.into_value(py) {
@@ -332,6 +335,8 @@ pub fn resolve<'py>(
                 if !look_up_run(&at)? {
                     continue;
                 }
+                // That may have run Python, which may have changed the parent.
+                check_thread(&at, thread)?;
                 let (args, kwargs) = payload.into_args(py)?;
                 launch(thread, &at, args, kwargs)?;
                 return Ok((at, py.None().into_ptr()));

@@ -6,6 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 use std::ptr;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use coro::Pool;
 use pyo3::exceptions::{PyMemoryError, PyRuntimeError};
@@ -15,6 +16,12 @@ use pyo3::prelude::*;
 use super::object::{self, PyGreenlet};
 use crate::gil::{Ref, Slot};
 use crate::hub::HubLink;
+
+/// How many threads have greenlets: made and not ended.
+static LIVING: AtomicUsize = AtomicUsize::new(0);
+
+/// How many greenlets wait for their own thread to kill them.
+static ABANDONED: AtomicUsize = AtomicUsize::new(0);
 
 const CAPSULE_NAME: &CStr = c"verdigris.thread";
 
@@ -124,6 +131,7 @@ impl Thread {
                 alive: Cell::new(true),
                 hub: RefCell::new(None),
             });
+            LIVING.fetch_add(1, Ordering::Relaxed);
             let main = object::new_main(py, &thread)?;
             thread.current.set(main.clone_ref(py).into_ptr().cast());
             drop(thread.main.replace(Some(main)));
@@ -147,6 +155,7 @@ impl Thread {
     /// Leaves a greenlet of this thread, dropped in another one, to be unwound here.
     pub fn abandon(&self, greenlet: Ref) {
         self.abandoned.borrow_mut().push(greenlet);
+        ABANDONED.fetch_add(1, Ordering::Relaxed);
         self.attention.set(true);
     }
 
@@ -154,6 +163,7 @@ impl Thread {
     pub fn reap(&self) {
         let greenlets = self.abandoned.take();
         if !greenlets.is_empty() {
+            ABANDONED.fetch_sub(greenlets.len(), Ordering::Relaxed);
             self.update_attention();
             // Dropping the last references here, in their own thread, unwinds them.
             drop(greenlets);
@@ -178,6 +188,7 @@ unsafe extern "C" fn leave(capsule: *mut ffi::PyObject) {
             thread.reap();
         }
         thread.alive.set(false);
+        LIVING.fetch_sub(1, Ordering::Relaxed);
         if thread.is_current() {
             THREAD.set(ptr::null());
             ENDED.set(ffi::PyThreadState_GetID(thread.tstate));
@@ -203,6 +214,38 @@ pub fn share(thread: &Thread) -> Rc<Thread> {
         Rc::increment_strong_count(thread);
         Rc::from_raw(thread)
     }
+}
+
+/// get_total_main_greenlets()
+///
+/// How many threads have greenlets, and so a main greenlet.
+#[pyfunction]
+pub fn get_total_main_greenlets() -> usize {
+    LIVING.load(Ordering::Relaxed)
+}
+
+/// get_pending_cleanup_count()
+///
+/// How many greenlets were dropped by a thread that is not theirs, and wait for their own to kill
+/// them.
+#[pyfunction]
+pub fn get_pending_cleanup_count() -> usize {
+    ABANDONED.load(Ordering::Relaxed)
+}
+
+/// set_thread_local(key, value)
+///
+/// Keeps `value` in the thread state until the thread has ended.
+#[pyfunction]
+pub fn set_thread_local(key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    // SAFETY: the GIL is held; the dict is borrowed from the thread state, null for want of memory.
+    unsafe {
+        let dict = ffi::PyThreadState_GetDict();
+        if dict.is_null() || ffi::PyDict_SetItem(dict, key.as_ptr(), value.as_ptr()) < 0 {
+            return Err(PyErr::fetch(key.py()));
+        }
+    }
+    Ok(())
 }
 
 /// RuntimeError while the interpreter is being finalized: threads and modules are half gone, and

@@ -7,7 +7,7 @@ Unlike the real greenlet, each has a C stack of its own, so a switch copies no m
 costs the same at any depth.
 """
 
-from ._core import _C_API, GreenletExit, error, getcurrent, gettrace, greenlet, settrace
+from .._core import _C_API, GreenletExit, error, getcurrent, gettrace, greenlet, settrace
 
 __all__ = ["_C_API", "GreenletExit", "__version__", "error", "getcurrent", "greenlet", "gettrace", "settrace"]
 
@@ -17,6 +17,3 @@ __version__ = "3.5.6"
 GREENLET_USE_GC = True
 GREENLET_USE_TRACING = True
 GREENLET_USE_CONTEXT_VARS = True
-
-# The real one is a package. As an empty one, "import greenlet.X" is answered by our finder.
-__path__: list[str] = []
