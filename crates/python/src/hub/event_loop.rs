@@ -1,10 +1,11 @@
 //! `hub.loop`: the run queue, the reactor, and the turn that connects them.
 //!
 //! A turn runs a batch of jobs, then asks the reactor what has come to pass, which makes new
-//! jobs. Jobs run in the order in which they were queued, but for those that the reactor makes:
-//! they go to the head, and what waits for a socket or a timer is as late as one batch at most,
+//! jobs. Jobs run in the order in which they were queued, but for those that sockets and signals
+//! make: they go to the head, so that what waits for a socket is as late as one batch at most,
 //! however long the queue is. A batch runs all of those, and then some of the others, so neither
-//! kind can starve the other.
+//! kind can starve the other. Timers queue up like all the rest: whoever spawns greenlets and then
+//! sleeps for a moment finds them started.
 //!
 //! Most jobs are greenlets to go on with, and those the hub need not run: a greenlet that gives
 //! up the thread takes the next one off the queue and switches there directly (`next_greenlet`).
@@ -53,7 +54,7 @@ struct Turn {
     budget: u32,
     /// When the reactor is asked, if others than those at the head have run by then.
     deadline: Duration,
-    /// How many jobs at the head of the queue are the reactor's.
+    /// How many jobs at the head of the queue were put there.
     at_head: u32,
     /// The hub is inside the turn, suspended in favour of a greenlet.
     dispatching: bool,
@@ -338,10 +339,16 @@ impl EventLoop {
         waited.map_err(os_error)?;
         self.reactor.borrow_mut(py).collect(&events, &mut ready);
         let queued = self.queued(py);
-        for event in ready.drain(..) {
+        // Timers come last.
+        let is_timer = |event: &Ready| matches!(event, Ready::Timer { .. });
+        let timers = ready.iter().position(is_timer).unwrap_or(ready.len());
+        for event in ready.drain(..timers) {
             self.take_event(py, event);
         }
         self.to_head(py, self.queued(py).saturating_sub(queued));
+        for event in ready.drain(..) {
+            self.take_event(py, event);
+        }
         *self.buffers.borrow_mut(py) = Some((events, ready));
         if block && let Err(error) = py.check_signals() {
             self.report(py, py.None().bind(py), error);

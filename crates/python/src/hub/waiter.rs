@@ -211,7 +211,7 @@ impl Waiter {
             (Ok(_), State::TimedOut) => Wake::TimedOut,
             (Ok(value), State::Waiting | State::Idle) => {
                 let text = format!(
-                    "{} was switched to with {} while it waited for something else",
+                    "Invalid switch into {}: got {} while it waited for something else",
                     describe(self.greenlet.bind(py)),
                     describe(value.bind(py)),
                 );
