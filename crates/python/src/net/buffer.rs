@@ -206,7 +206,7 @@ unsafe extern "C" {
 }
 
 /// More than this is always received in place: what programs commonly ask for.
-const SCRATCH: usize = 65536;
+pub const SCRATCH: usize = 65536;
 
 thread_local! {
     static SCRATCH_BUFFER: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(SCRATCH));

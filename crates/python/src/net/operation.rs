@@ -11,10 +11,10 @@ use rustix::net::{
     RecvFlags, SendFlags, SocketAddrAny, SocketFlags, acceptfrom_with, recv, send, sockopt,
 };
 
-use super::buffer::{Refusal, with_scratch};
+use super::buffer::{Refusal, SCRATCH, with_scratch};
 use super::socket::Socket;
 use crate::error::os_error;
-use crate::hub::{Limit, Wake};
+use crate::hub::{EventLoop, Limit, Wake};
 
 /// The timeout of one operation: that of the socket, unless one is given.
 #[derive(Clone, Copy)]
@@ -67,7 +67,7 @@ impl Socket {
     /// Receives what there is, waiting for it, and lends it to `take`, which must not run Python.
     /// Nothing is the end of the stream.
     pub fn receive_some<T>(&self, py: Python<'_>, mut take: impl FnMut(&[u8]) -> T) -> PyResult<T> {
-        self.receive_with(py, 0, |fd, flags| {
+        self.receive_with(py, SCRATCH, 0, |fd, flags| {
             with_scratch(|scratch| Ok(take(recv(fd, scratch, flags)?.0.0)))
         })
     }
@@ -139,12 +139,17 @@ impl Socket {
     pub(super) fn receive_with<T>(
         &self,
         py: Python<'_>,
+        size: usize,
         flags: i32,
         mut attempt: impl FnMut(BorrowedFd<'_>, RecvFlags) -> Result<T, Refusal>,
     ) -> PyResult<T> {
         let flags = RecvFlags::from_bits_retain(flags.cast_unsigned());
         let dont_wait = flags.bits() & DONT_WAIT != 0;
         let mut deadline = self.deadline(py, if dont_wait { NOT_AT_ALL } else { Patience::Own });
+        let has_sent = std::mem::take(&mut self.state.borrow_mut(py).has_sent);
+        if has_sent && size > 0 && flags.is_empty() && deadline.allows_waiting() {
+            self.wait_for_answer(py, &mut deadline)?;
+        }
         self.retry(py, Interest::READ, &mut deadline, |fd| attempt(fd, flags))
     }
 
@@ -159,9 +164,11 @@ impl Socket {
         if flags.bits() & DONT_WAIT != 0 {
             deadline.seconds = Some(0.0);
         }
-        self.retry(py, Interest::WRITE, deadline, |fd| {
+        let sent = self.retry(py, Interest::WRITE, deadline, |fd| {
             attempt(fd, flags).map_err(Refusal::Kernel)
-        })
+        });
+        self.state.borrow_mut(py).has_sent = true;
+        sent
     }
 
     /// Sends `length` bytes, of which `attempt` sends some from a given place on. The timeout is for
@@ -184,25 +191,43 @@ impl Socket {
         Ok(())
     }
 
+    /// Waits before the first try: who has just sent something waits for the answer to it, and asking
+    /// the kernel whether it is there already would nearly always cost a call for nothing. If it is
+    /// there, the loop says so at once. In the hub nothing is waited for, and if the time runs out, the
+    /// try has the last word.
+    fn wait_for_answer(&self, py: Python<'_>, deadline: &mut Deadline) -> PyResult<()> {
+        if EventLoop::for_blocking(py).is_err() {
+            return Ok(());
+        }
+        match self.park(py, Interest::READ, deadline)? {
+            Wake::Notified | Wake::TimedOut => Ok(()),
+            Wake::Thrown { error, .. } => Err(error),
+        }
+    }
+
     pub(super) fn wait(
         &self,
         py: Python<'_>,
         interest: Interest,
         deadline: &mut Deadline,
     ) -> PyResult<()> {
+        match self.park(py, interest, deadline)? {
+            Wake::Notified => Ok(()),
+            Wake::TimedOut => Err(PyTimeoutError::new_err("timed out")),
+            Wake::Thrown { error, .. } => Err(error),
+        }
+    }
+
+    fn park(&self, py: Python<'_>, interest: Interest, deadline: &mut Deadline) -> PyResult<Wake> {
         let limit = match deadline.left() {
             None => Limit::None,
             Some(left) if left > 0.0 => Limit::Seconds(left),
-            Some(_) => return Err(timed_out()),
+            Some(_) => return Ok(Wake::TimedOut),
         };
         if self.state(py).fd.is_none() {
             return Err(os_error(Errno::BADF.into()));
         }
-        match self.identity()?.source.wait(py, interest, &limit)? {
-            Wake::Notified => Ok(()),
-            Wake::TimedOut => Err(timed_out()),
-            Wake::Thrown { error, .. } => Err(error),
-        }
+        self.identity()?.source.wait(py, interest, &limit)
     }
 
     /// Waits until a connection that was begun is there; raises if it failed.
@@ -213,10 +238,6 @@ impl Socket {
             Ok(Err(errno)) | Err(errno) => Err(os_error(errno.into())),
         }
     }
-}
-
-fn timed_out() -> PyErr {
-    PyTimeoutError::new_err("timed out")
 }
 
 const NOT_AT_ALL: Patience = Patience::Given(Some(0.0));

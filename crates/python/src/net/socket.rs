@@ -47,6 +47,8 @@ pub(super) struct State {
     pub(super) inner: Option<Py<PyAny>>,
     /// The last message was long, so the next is likely to be.
     long: bool,
+    /// Something was sent since the last attempt to receive.
+    pub(super) has_sent: bool,
     /// `close()` was called; files made by `makefile` may keep the descriptor open.
     closed: bool,
     files: isize,
@@ -99,7 +101,9 @@ impl Socket {
             return Err(PyValueError::new_err("negative buffersize in recv"));
         };
         let long = self.state.borrow(py).long;
-        let bytes = self.receive_with(py, flags, |fd, flags| receive(py, fd, size, flags, long))?;
+        let bytes = self.receive_with(py, size, flags, |fd, flags| {
+            receive(py, fd, size, flags, long)
+        })?;
         let now_long = bytes.as_bytes().len() >= LONG;
         if now_long != long {
             self.state.borrow_mut(py).long = now_long;
@@ -127,7 +131,7 @@ impl Socket {
             }
             Ok(size) => size,
         };
-        self.receive_with(py, flags, |fd, flags| {
+        self.receive_with(py, size, flags, |fd, flags| {
             buffer.with_mut(py, size, |room| Ok(recv(fd, room, flags)?.0))
         })
     }
