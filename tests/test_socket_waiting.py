@@ -2,12 +2,14 @@
 
 import errno
 import socket as standard
+import threading
 
 import pytest
 
 import verdigris
 from verdigris import socket
-from verdigris.exceptions import ConcurrentObjectUseError
+from verdigris.event import AsyncResult
+from verdigris.exceptions import ConcurrentObjectUseError, InvalidThreadUseError, LoopExit
 from verdigris.socket import cancel_wait_ex
 
 BIG = 8 << 20  # more than the buffers of a connection hold
@@ -184,6 +186,98 @@ class TestTwoGreenlets:
             reader.get()
         assert caught.value.errno == errno.EBADF
 
+    def test_another_waits_before_the_woken_one_runs(self, pair):
+        """Both are woken by one look at the kernel; the first takes what the second was woken for."""
+        left, right = pair
+        start, trigger = socket.socketpair()
+
+        def intrude():
+            start.recv(1)
+            return right.recv(1), right.recv(1)
+
+        with start, trigger:
+            intruder = verdigris.spawn(intrude)
+            owner = verdigris.spawn(right.recv, 1)
+            run_until_parked(intruder, owner)
+            trigger.sendall(b"!")
+            left.sendall(b"x")
+            with pytest.raises(ConcurrentObjectUseError):
+                owner.get()
+            left.sendall(b"y")
+            assert intruder.get() == (b"x", b"y")
+
+    def test_two_threads_may_not_wait_at_once(self, connection):
+        client, served = connection
+        reader = verdigris.spawn(client.recv, 1)
+        run_until_parked(reader)
+        errors = []
+
+        def fill():
+            try:
+                client.sendall(bytes(BIG))
+            except InvalidThreadUseError as error:
+                errors.append(error)
+            served.setblocking(False)
+            served.sendall(b"x")
+
+        thread = threading.Thread(target=fill)
+        thread.start()
+        assert reader.get() == b"x"
+        thread.join()
+        assert errors
+
+    def test_a_socket_may_move_to_another_thread(self, pair):
+        left, right = pair
+        echo = verdigris.spawn(right.recv, 1)
+        run_until_parked(echo)
+        left.sendall(b"x")
+        assert echo.get() == b"x"
+        got = []
+        thread = threading.Thread(target=lambda: got.append(right.recv(1)))
+        thread.start()
+        left.sendall(b"y")
+        thread.join()
+        assert got == [b"y"]
+
+
+class TestSendingFirst:
+    """After sending, a socket waits for the answer before it asks the kernel."""
+
+    def test_an_answer_that_is_there_already(self, pair):
+        left, right = pair
+        right.sendall(b"answer")
+        left.sendall(b"question")
+        assert left.recv(100) == b"answer"
+
+    def test_with_no_time_left(self, pair):
+        left, right = pair
+        left.settimeout(1e-9)
+        right.sendall(b"answer")
+        left.sendall(b"question")
+        assert left.recv(100) == b"answer"
+
+    def test_nothing_and_what_may_not_wait(self, pair):
+        left, right = pair
+        left.sendall(b"question")
+        with pytest.raises(BlockingIOError):
+            left.recv(1, socket.MSG_DONTWAIT)
+        left.sendall(b"question")
+        left.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            left.recv(1)
+
+    def test_in_the_hub(self, pair):
+        left, right = pair
+        right.sendall(b"answer")
+        got = AsyncResult()
+
+        def ask():
+            left.sendall(b"question")
+            got.set(left.recv(100))
+
+        verdigris.get_hub().loop.run_callback(ask)
+        assert got.get() == b"answer"
+
 
 class TestWaiting:
     def test_for_a_descriptor(self, pair):
@@ -214,3 +308,12 @@ class TestWaiting:
         socket.cancel_wait(watcher)
         with pytest.raises(cancel_wait_ex):
             waiting.get()
+
+    def test_a_wait_that_does_not_count(self, pair):
+        """With nothing else to run, the loop ends although a greenlet waits."""
+        sock, _ = pair
+        assert sock.ref
+        sock.ref = False
+        assert not sock.ref
+        with pytest.raises(LoopExit):
+            sock.recv(1)

@@ -9,14 +9,14 @@ use reactor::{Interest, Key, Readiness};
 use super::event_loop::EventLoop;
 use super::limit::Limit;
 use super::waiter::{Waiter, Wake};
-use crate::error::{ConcurrentObjectUseError, os_error};
+use crate::error::{ConcurrentObjectUseError, InvalidThreadUseError, os_error};
 use crate::gil::GilCell;
 use crate::hub::watcher::Watcher;
 
 /// A file descriptor that greenlets wait for: one at a time for each direction.
 ///
 /// It becomes known to the loop of the thread that first waits, and moves to another loop when
-/// a thread with another one waits.
+/// a thread with another one waits and nobody waits here.
 pub struct Source {
     fd: RawFd,
     state: Arc<GilCell<State>>,
@@ -26,6 +26,8 @@ pub struct Source {
 #[derive(Default)]
 pub struct State {
     registered: Option<(Key, Py<EventLoop>)>,
+    /// Waiting does not keep the loop running.
+    unreferenced: bool,
     reader: Option<Waiter>,
     writer: Option<Waiter>,
 }
@@ -59,7 +61,8 @@ impl Source {
     }
 
     /// Gives up the thread until the fd is ready for `interest` (one direction), or the limit is
-    /// reached. Fails with ConcurrentObjectUseError if another greenlet waits for the same.
+    /// reached. Fails with ConcurrentObjectUseError if another greenlet waits for the same, and with
+    /// InvalidThreadUseError if one of another thread waits for the other direction.
     pub fn wait(&self, py: Python<'_>, interest: Interest, limit: &Limit) -> PyResult<Wake> {
         let event_loop = EventLoop::for_blocking(py)?;
         let taken = self
@@ -75,7 +78,7 @@ impl Source {
                 other.describe(py),
             )));
         }
-        let key = self.register(py, &event_loop);
+        let key = self.register(py, &event_loop)?;
         let waiter = Waiter::current(py)?;
         *self.state.borrow_mut(py).side(interest) = Some(waiter.clone_ref(py));
         if let Err(error) = event_loop
@@ -86,9 +89,10 @@ impl Source {
             drop(waiter);
             return Err(os_error(error));
         }
-        event_loop.get().keep_alive(py, 1);
+        let counts = isize::from(self.keeps_alive(py));
+        event_loop.get().keep_alive(py, counts);
         let wake = waiter.park(py, limit);
-        event_loop.get().keep_alive(py, -1);
+        event_loop.get().keep_alive(py, -counts);
         if matches!(wake, Wake::Notified | Wake::Thrown { notified: true, .. }) {
             // `notify` took us out; by now another may wait in our place.
             return Ok(wake);
@@ -100,6 +104,16 @@ impl Source {
                 .with_reactor(py, |reactor| reactor.disarm(key, interest));
         }
         Ok(wake)
+    }
+
+    /// Whether those who wait here keep the loop running.
+    pub fn keeps_alive(&self, py: Python<'_>) -> bool {
+        !self.state.borrow(py).unreferenced
+    }
+
+    /// Counts for the waits that begin from now on.
+    pub fn set_keeps_alive(&self, py: Python<'_>, keeps_alive: bool) {
+        self.state.borrow_mut(py).unreferenced = !keeps_alive;
     }
 
     /// Parts from the loop, before the fd is closed; `error` is raised in those who wait.
@@ -119,11 +133,17 @@ impl Source {
         }
     }
 
-    fn register(&self, py: Python<'_>, event_loop: &Bound<'_, EventLoop>) -> Key {
+    fn register(&self, py: Python<'_>, event_loop: &Bound<'_, EventLoop>) -> PyResult<Key> {
         let old = {
             let mut state = self.state.borrow_mut(py);
             match &state.registered {
-                Some((key, home)) if home.is(event_loop) => return *key,
+                Some((key, home)) if home.is(event_loop) => return Ok(*key),
+                Some(_) if state.reader.is_some() || state.writer.is_some() => {
+                    return Err(InvalidThreadUseError::new_err(format!(
+                        "A greenlet of another thread waits for fd {}",
+                        self.fd
+                    )));
+                }
                 _ => state.registered.take(),
             }
         };
@@ -136,7 +156,7 @@ impl Source {
         let to = Registered::Source(self.state.clone());
         event_loop.get().sources.borrow_mut(py).insert(key, to);
         self.state.borrow_mut(py).registered = Some((key, event_loop.clone().unbind()));
-        key
+        Ok(key)
     }
 }
 

@@ -363,6 +363,19 @@ impl Socket {
         self.state.borrow_mut(py).files = value;
     }
 
+    /// Whether greenlets that wait here keep the loop running. Setting it counts for the waits that
+    /// begin afterwards.
+    #[getter]
+    fn r#ref(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(self.identity()?.source.keeps_alive(py))
+    }
+
+    #[setter]
+    fn set_ref(&self, py: Python<'_>, value: bool) -> PyResult<()> {
+        self.identity()?.source.set_keeps_alive(py, value);
+        Ok(())
+    }
+
     #[getter]
     fn _family(&self) -> i32 {
         self.identity.get().map_or(-1, |identity| identity.family)
