@@ -10,6 +10,7 @@ greenlets starts fast.
 """
 
 from importlib import import_module as _import_module
+from sys import getswitchinterval, setswitchinterval
 
 from .alias import claim_greenlet as _claim_greenlet
 from .alias import install_as_gevent as install_as_gevent
@@ -67,10 +68,8 @@ _LAZY = {
     "config": "_settings",
     "fork": "os",
     "get_hub": "hub",
-    "getswitchinterval": "hub",
     "idle": "hub",
     "reinit": "hub",
-    "setswitchinterval": "hub",
     "shutdown": "hub",
     "signal_handler": "hub",
     "version_info": "_version",
