@@ -36,7 +36,7 @@ class SecureEnviron(Environ):
     __slots__ = ("print_masked_keys", "secure_repr", "whitelist_keys")
 
     default_secure_repr = True
-    default_whitelist_keys = ()
+    default_whitelist_keys: tuple[str, ...] = ()
     default_print_masked_keys = True
 
     def __getattr__(self, name):

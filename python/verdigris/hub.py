@@ -396,7 +396,7 @@ _hub_class = Hub
 
 
 #: The default loop while it has no hub.
-_kept_loops = []
+_kept_loops: list = []
 
 
 def _take_kept_loop():

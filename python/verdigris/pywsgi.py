@@ -26,9 +26,9 @@ from datetime import datetime
 from ._core import GreenletExit, InvalidClientInput, InvalidClientRequest, _Handler, _NoopLog
 from ._core import Input as Input
 from ._environ import Environ, SecureEnviron, WSGISecureEnviron
+from ._socketcommon import getfqdn
 from .hub import get_hub
 from .server import StreamServer
-from .socket import getfqdn
 
 __all__ = ["Environ", "LoggingLogAdapter", "SecureEnviron", "WSGIHandler", "WSGISecureEnviron", "WSGIServer"]
 

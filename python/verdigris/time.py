@@ -2,7 +2,7 @@
 
 from time import *  # noqa: F403
 
-from ._core import sleep  # type: ignore[no-redef]
+from ._core import sleep  # type: ignore[assignment]
 
 __all__ = ["sleep"]
 __implements__ = ["sleep"]

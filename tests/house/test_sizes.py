@@ -15,7 +15,7 @@ LIMITS = [
     ("ARCHITECTURE.md", 200),
     ("*.md", 400),
     ("crates/*/src/lib.rs", 150),
-    ("python/*/__init__.py", 150),
+    ("python/verdigris/__init__.py", 150),
     ("crates/coro/src/arch/*.rs", 800),
     ("*.rs", 600),
     ("tests/*.py", 500),
@@ -25,7 +25,9 @@ LIMITS = [
 ]
 
 # path: (lines, reason). The number is the file's own limit: it may not grow further unseen.
-EXCEPTIONS: dict[str, tuple[int, str]] = {}
+EXCEPTIONS = {
+    "python/verdigris/_core.pyi": (620, "one flat module, and stubtest looks for a name where it is defined"),
+}
 
 
 def limit_of(path: str) -> int | None:
