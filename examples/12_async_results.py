@@ -17,12 +17,14 @@ def deliver(good, bad):
 
 
 good, bad = AsyncResult(), AsyncResult()
-gevent.joinall([
-    gevent.spawn(ask, "first", good),
-    gevent.spawn(ask, "second", good),
-    gevent.spawn(ask, "third", bad),
-    gevent.spawn(deliver, good, bad),
-])
+gevent.joinall(
+    [
+        gevent.spawn(ask, "first", good),
+        gevent.spawn(ask, "second", good),
+        gevent.spawn(ask, "third", bad),
+        gevent.spawn(deliver, good, bad),
+    ]
+)
 print("good:", good.successful(), "bad:", bad.successful())
 
 # A greenlet can deliver its own outcome: the result is called with the greenlet when that ends.

@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from programs import output_of
 
 import verdigris as gevent
+from programs import output_of
 from verdigris.exceptions import BlockingSwitchOutError, LoopExit
 from verdigris.hub import Hub, Waiter, get_hub
 

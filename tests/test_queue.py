@@ -58,9 +58,7 @@ class TestOrder:
             assert queue.peek() == order[0]
             assert drained(queue) == order
 
-    @pytest.mark.parametrize(
-        "kind, container", [(Queue, collections.deque), (LifoQueue, list), (PriorityQueue, list)]
-    )
+    @pytest.mark.parametrize("kind, container", [(Queue, collections.deque), (LifoQueue, list), (PriorityQueue, list)])
     def test_the_items_can_be_seen_and_changed(self, kind, container):
         queue = kind()
         queue.put(2)

@@ -83,9 +83,7 @@ def add_people(app: Flask, chat: Chat) -> None:
 
     @app.get("/")
     def page():
-        return render_template(
-            "chat.html", name_length=NAME_LENGTH, text_length=TEXT_LENGTH, first_room=FIRST_ROOM
-        )
+        return render_template("chat.html", name_length=NAME_LENGTH, text_length=TEXT_LENGTH, first_room=FIRST_ROOM)
 
     @app.post("/api/users")
     def register():
