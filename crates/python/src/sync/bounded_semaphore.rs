@@ -1,11 +1,10 @@
 //! `BoundedSemaphore`: permits that can't become more.
 
-use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
-
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
+use super::counter::Counter;
 use super::semaphore::Semaphore;
 
 /// A semaphore that refuses to be released more often than it was acquired.
@@ -15,7 +14,7 @@ use super::semaphore::Semaphore;
 ///     hub: accepted for gevent's sake; a semaphore belongs to no hub.
 #[pyclass(frozen, subclass, extends = Semaphore, module = "verdigris.lock")]
 pub struct BoundedSemaphore {
-    bound: AtomicIsize,
+    bound: Counter,
 }
 
 #[pymethods]
@@ -27,7 +26,7 @@ impl BoundedSemaphore {
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyClassInitializer<Self> {
         PyClassInitializer::from(Semaphore::with_permits(1)).add_subclass(Self {
-            bound: AtomicIsize::new(1),
+            bound: Counter::new(1),
         })
     }
 
@@ -38,7 +37,7 @@ impl BoundedSemaphore {
         hub: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         slf.as_super().get().__init__(value, hub)?;
-        slf.get().bound.store(value, Relaxed);
+        slf.get().bound.set(value);
         Ok(())
     }
 
@@ -51,7 +50,7 @@ impl BoundedSemaphore {
 
     #[getter]
     fn _initial_value(&self) -> isize {
-        self.bound.load(Relaxed)
+        self.bound.value()
     }
 
     /// Gives up a permit.
@@ -63,7 +62,7 @@ impl BoundedSemaphore {
     ///     ValueError: all permits are free already.
     fn release(slf: &Bound<'_, Self>) -> PyResult<isize> {
         let semaphore = slf.as_super().get();
-        if semaphore.permits() >= slf.get().bound.load(Relaxed) {
+        if semaphore.permits() >= slf.get().bound.value() {
             let error = slf
                 .getattr("_OVER_RELEASE_ERROR")?
                 .call1(("Semaphore released too many times",))?;
@@ -95,6 +94,6 @@ impl BoundedSemaphore {
 
     /// Called by `threading` in a child process: all permits are free there.
     fn _at_fork_reinit(slf: &Bound<'_, Self>) -> PyResult<()> {
-        slf.setattr("counter", slf.get().bound.load(Relaxed))
+        slf.setattr("counter", slf.get().bound.value())
     }
 }

@@ -1,11 +1,12 @@
 //! `Event`: a flag that greenlets wait for.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use super::counter::Counter;
 use super::linkable;
 use crate::hub::{Limit, WaitQueue, Waiter, Wake};
 
@@ -21,7 +22,7 @@ pub struct Event {
     // Relaxed is enough: the GIL orders all accesses.
     flag: AtomicBool,
     /// How many greenlets have been woken and have not run since.
-    woken: AtomicUsize,
+    woken: Counter,
     queue: WaitQueue,
 }
 
@@ -34,7 +35,7 @@ impl Event {
         }
         let wake = self.queue.wait(py, &limit)?;
         if matches!(wake, Wake::Notified | Wake::Thrown { notified: true, .. }) {
-            self.woken.fetch_sub(1, Relaxed);
+            self.woken.add(-1);
         }
         match wake {
             Wake::Notified => Ok(true),
@@ -85,7 +86,7 @@ impl Event {
         let event = slf.get();
         event.flag.store(true, Relaxed);
         let woken = event.queue.notify_all(slf.py(), slf.as_any());
-        event.woken.fetch_add(woken, Relaxed);
+        event.woken.add(woken.cast_signed());
     }
 
     /// Unsets the flag. Who has been woken already stays woken.
@@ -105,7 +106,7 @@ impl Event {
         if !self.is_set() {
             return self.wait_for_set(py, timeout);
         }
-        if self.woken.load(Relaxed) > 0 {
+        if self.woken.value() > 0 {
             return self.queue_up(py);
         }
         Ok(true)

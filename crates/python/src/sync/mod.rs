@@ -11,6 +11,7 @@
 
 mod async_result;
 mod bounded_semaphore;
+mod counter;
 mod current;
 mod event;
 mod linkable;

@@ -5,13 +5,12 @@
 //! taken again and again by one greenlet past all the others, and waking one never means that it
 //! has to wait anew.
 
-use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
-
 use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use super::counter::Counter;
 use super::linkable;
 use crate::hub::{WaitQueue, Wake};
 
@@ -22,21 +21,20 @@ use crate::hub::{WaitQueue, Wake};
 ///     hub: accepted for gevent's sake; a semaphore belongs to no hub.
 #[pyclass(frozen, subclass, weakref, module = "verdigris.lock")]
 pub struct Semaphore {
-    // Relaxed is enough: the GIL orders all accesses.
-    counter: AtomicIsize,
+    counter: Counter,
     queue: WaitQueue,
 }
 
 impl Semaphore {
     pub fn with_permits(value: isize) -> Self {
         Self {
-            counter: AtomicIsize::new(value),
+            counter: Counter::new(value),
             queue: WaitQueue::default(),
         }
     }
 
     pub fn permits(&self) -> isize {
-        self.counter.load(Relaxed)
+        self.counter.value()
     }
 
     /// Takes a permit if one is free.
@@ -44,7 +42,7 @@ impl Semaphore {
     pub fn try_acquire(&self) -> bool {
         let permits = self.permits();
         if permits > 0 {
-            self.counter.store(permits - 1, Relaxed);
+            self.counter.set(permits - 1);
         }
         permits > 0
     }
@@ -96,7 +94,7 @@ impl Semaphore {
             return self.permits();
         }
         let permits = self.permits() + 1;
-        self.counter.store(permits, Relaxed);
+        self.counter.set(permits);
         self.queue.notify_all(py, owner);
         permits
     }
@@ -118,7 +116,7 @@ impl Semaphore {
                 "semaphore initial value must be >= 0",
             ));
         }
-        self.counter.store(value, Relaxed);
+        self.counter.set(value);
         Ok(())
     }
 
@@ -188,7 +186,7 @@ impl Semaphore {
         while permits > 0 && semaphore.queue.notify_one(py) {
             permits -= 1;
         }
-        semaphore.counter.store(permits, Relaxed);
+        semaphore.counter.set(permits);
         if permits > 0 {
             semaphore.queue.notify_all(py, slf.as_any());
         }

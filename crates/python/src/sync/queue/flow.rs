@@ -9,46 +9,45 @@
 //! Counted here: of `len` items, `len - promised_items` can be had, and these fill the queue
 //! together with the promised slots.
 
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-
 use pyo3::prelude::*;
 
 use crate::hub::WaitQueue;
+use crate::sync::counter::Counter;
 
 /// The two lines of a queue, and what has been promised to those who have been called from them.
 #[derive(Default)]
 pub struct Flow {
     pub getters: WaitQueue,
     pub putters: WaitQueue,
-    /// 0 is unbounded. Relaxed is enough for all three: the GIL orders all accesses.
-    maxsize: AtomicUsize,
-    promised_items: AtomicUsize,
-    promised_slots: AtomicUsize,
+    /// 0 is unbounded.
+    maxsize: Counter,
+    promised_items: Counter,
+    promised_slots: Counter,
 }
 
 impl Flow {
-    pub fn maxsize(&self) -> Option<usize> {
-        match self.maxsize.load(Relaxed) {
+    pub fn maxsize(&self) -> Option<isize> {
+        match self.maxsize.value() {
             0 => None,
             maxsize => Some(maxsize),
         }
     }
 
-    pub fn set_maxsize(&self, maxsize: Option<usize>) {
-        self.maxsize.store(maxsize.unwrap_or(0), Relaxed);
+    pub fn set_maxsize(&self, maxsize: Option<isize>) {
+        self.maxsize.set(maxsize.unwrap_or(0).max(0));
     }
 
     /// How many of `len` items can be had.
     #[inline]
-    pub fn available(&self, len: usize) -> usize {
-        len.saturating_sub(self.promised_items.load(Relaxed))
+    pub fn available(&self, len: usize) -> isize {
+        (len.cast_signed() - self.promised_items.value()).max(0)
     }
 
     /// Whether an item more may be put.
     #[inline]
     pub fn has_room(&self, len: usize) -> bool {
-        let maxsize = self.maxsize.load(Relaxed);
-        maxsize == 0 || self.available(len) + self.promised_slots.load(Relaxed) < maxsize
+        let maxsize = self.maxsize.value();
+        maxsize == 0 || self.available(len) + self.promised_slots.value() < maxsize
     }
 
     /// Whether nobody waits, so that there is nothing to promise.
@@ -61,9 +60,9 @@ impl Flow {
     pub fn promise(&self, py: Python<'_>, len: usize) {
         loop {
             if self.available(len) > 0 && self.getters.notify_one(py) {
-                add(&self.promised_items, 1);
+                self.promised_items.add(1);
             } else if self.has_room(len) && self.putters.notify_one(py) {
-                add(&self.promised_slots, 1);
+                self.promised_slots.add(1);
             } else {
                 return;
             }
@@ -73,24 +72,20 @@ impl Flow {
     /// Calls all that wait, with a promise that may prove empty.
     pub fn promise_all(&self, py: Python<'_>) {
         while self.getters.notify_one(py) {
-            add(&self.promised_items, 1);
+            self.promised_items.add(1);
         }
         while self.putters.notify_one(py) {
-            add(&self.promised_slots, 1);
+            self.promised_slots.add(1);
         }
     }
 
     /// A getter that was called is there, or dead.
     pub fn redeem_item(&self) {
-        self.promised_items.fetch_sub(1, Relaxed);
+        self.promised_items.add(-1);
     }
 
     /// A putter that was called is there, or dead.
     pub fn redeem_slot(&self) {
-        self.promised_slots.fetch_sub(1, Relaxed);
+        self.promised_slots.add(-1);
     }
-}
-
-fn add(counter: &AtomicUsize, amount: usize) {
-    counter.fetch_add(amount, Relaxed);
 }

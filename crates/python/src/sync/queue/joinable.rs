@@ -27,7 +27,7 @@ impl Queue {
 
     fn set_unfinished(slf: &Bound<'_, Self>, tasks: isize) {
         let queue = slf.as_super().get();
-        queue.unfinished.store(tasks, Relaxed);
+        queue.unfinished.set(tasks);
         if tasks == 0 {
             queue.finished.notify_all(slf.py(), slf.as_any());
         }
@@ -58,14 +58,14 @@ impl Queue {
             (_, Some(_)) => slf.len()?.cast_signed(),
             (_, None) => 0,
         };
-        slf.as_super().get().unfinished.store(tasks, Relaxed);
+        slf.as_super().get().unfinished.set(tasks);
         Ok(())
     }
 
     /// How many items have been put whose `task_done()` has not been called.
     #[getter]
     fn unfinished_tasks(slf: &Bound<'_, Self>) -> isize {
-        slf.as_super().get().unfinished.load(Relaxed)
+        slf.as_super().get().unfinished.value()
     }
 
     #[setter(unfinished_tasks)]
@@ -96,7 +96,7 @@ impl Queue {
     #[pyo3(signature = (timeout=None))]
     fn join(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
         let queue = slf.as_super().get();
-        let is_finished = || queue.unfinished.load(Relaxed) == 0;
+        let is_finished = || queue.unfinished.value() == 0;
         if is_finished() {
             return Ok(true);
         }

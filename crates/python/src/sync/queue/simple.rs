@@ -3,7 +3,7 @@
 //! A subclass may override `_init`, `_qsize`, `_put`, `_get` and `_peek`, as subclasses of the
 //! standard queues do; then, and only then, they are called. `flow` tells how waiting works.
 
-use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use pyo3::exceptions::{PyDeprecationWarning, PyStopIteration};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -15,6 +15,7 @@ use super::errors::{check, empty, full, prepare, shut_down, timed_out};
 use super::flow::Flow;
 use super::items::{Items, Order};
 use crate::hub::{WaitQueue, Wake};
+use crate::sync::counter::Counter;
 
 /// A queue of at most `maxsize` items, first in, first out.
 ///
@@ -30,7 +31,7 @@ pub struct SimpleQueue {
     pub flow: Flow,
     pub shut_down: AtomicBool,
     /// Tasks put and not done, and who waits for there to be none: what `Queue` adds.
-    pub unfinished: AtomicIsize,
+    pub unfinished: Counter,
     pub finished: WaitQueue,
     /// The class overrides some of the hooks.
     hooked: AtomicBool,
@@ -49,7 +50,7 @@ impl SimpleQueue {
             items: Items::new(order),
             flow: Flow::default(),
             shut_down: AtomicBool::new(false),
-            unfinished: AtomicIsize::new(0),
+            unfinished: Counter::default(),
             finished: WaitQueue::default(),
             hooked: AtomicBool::new(false),
         }
@@ -66,7 +67,7 @@ impl SimpleQueue {
                 c"Queue(0) now equivalent to Queue(None); if you want a channel, use Channel";
             PyErr::warn(py, &py.get_type::<PyDeprecationWarning>(), text, 1)?;
         }
-        queue.set_maxsize_raw(maxsize);
+        queue.flow.set_maxsize(maxsize);
         queue
             .hooked
             .store(overrides_hooks(slf.get_type())?, Relaxed);
@@ -87,11 +88,6 @@ impl SimpleQueue {
         }
     }
 
-    fn set_maxsize_raw(&self, maxsize: Option<isize>) {
-        self.flow
-            .set_maxsize(maxsize.and_then(|maxsize| usize::try_from(maxsize).ok()));
-    }
-
     #[inline]
     fn is_hooked(&self) -> bool {
         self.hooked.load(Relaxed)
@@ -107,7 +103,7 @@ impl SimpleQueue {
         queue.items.len(slf.py())
     }
 
-    fn available(slf: &Bound<'_, Self>) -> PyResult<usize> {
+    fn available(slf: &Bound<'_, Self>) -> PyResult<isize> {
         Ok(slf.get().flow.available(Self::len(slf)?))
     }
 
@@ -124,7 +120,7 @@ impl SimpleQueue {
     #[inline]
     fn put_now(slf: &Bound<'_, Self>, item: Py<PyAny>) -> PyResult<()> {
         let queue = slf.get();
-        queue.unfinished.fetch_add(1, Relaxed);
+        queue.unfinished.add(1);
         let put = if queue.is_hooked() {
             slf.call_method1(intern!(slf.py(), "_put"), (item,))
                 .map(drop)
@@ -132,7 +128,7 @@ impl SimpleQueue {
             queue.items.push(slf.py(), item)
         };
         if put.is_err() {
-            queue.unfinished.fetch_sub(1, Relaxed);
+            queue.unfinished.add(-1);
         }
         Self::promise(slf)?;
         put
@@ -361,7 +357,7 @@ impl SimpleQueue {
 
     /// How many items can be had. Where we differ from gevent: an item that a woken greenlet is
     /// about to take is not counted.
-    fn qsize(slf: &Bound<'_, Self>) -> PyResult<usize> {
+    fn qsize(slf: &Bound<'_, Self>) -> PyResult<isize> {
         Self::available(slf)
     }
 
@@ -392,13 +388,13 @@ impl SimpleQueue {
 
     /// How many items it holds before `put()` waits; None if there is no bound.
     #[getter]
-    fn maxsize(&self) -> Option<usize> {
+    fn maxsize(&self) -> Option<isize> {
         self.flow.maxsize()
     }
 
     #[setter]
     fn set_maxsize(slf: &Bound<'_, Self>, maxsize: Option<isize>) -> PyResult<()> {
-        slf.get().set_maxsize_raw(maxsize);
+        slf.get().flow.set_maxsize(maxsize);
         Self::promise(slf)
     }
 
