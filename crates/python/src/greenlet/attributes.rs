@@ -31,7 +31,9 @@ pub(super) fn repr<'py>(slf: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString
             ));
         }
         Status::New => "pending",
-        Status::Active if is_running(slf) => "current active started",
+        Status::Active if is_running(slf) && me.thread().is_some_and(Thread::is_current) => {
+            "current active started"
+        }
         Status::Active => "suspended active started",
     };
     let main = if me.is_main { " main" } else { "" };
@@ -91,7 +93,7 @@ pub(super) fn get_run(slf: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
 pub fn set_parent(slf: &Bound<'_, PyAny>, parent: Option<Bound<'_, PyAny>>) -> PyResult<()> {
     let me = of(slf);
     let Some(parent) = parent else {
-        return Err(PyAttributeError::new_err("can't delete attribute 'parent'"));
+        return Err(PyAttributeError::new_err("can't delete attribute"));
     };
     if me.is_main {
         return Err(PyAttributeError::new_err(
@@ -100,7 +102,7 @@ pub fn set_parent(slf: &Bound<'_, PyAny>, parent: Option<Bound<'_, PyAny>>) -> P
     }
     if !is_greenlet(&parent) {
         return Err(PyTypeError::new_err(format!(
-            "parent must be a greenlet, not {}",
+            "GreenletChecker: Expected any type of greenlet, not {}",
             parent.get_type().name()?
         )));
     }

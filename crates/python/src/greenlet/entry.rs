@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use super::object::{PyGreenlet, Status, inner};
 use super::switch::{self, Carried, Payload};
 use super::task;
-use super::thread::Thread;
+use super::thread::{Start, Thread};
 use super::thread_state::clear_handled_exception;
 use crate::gil::Ref;
 
@@ -35,26 +35,24 @@ pub unsafe extern "C" fn enter(_word: usize) -> ! {
 /// As for `enter`.
 #[inline(never)]
 unsafe fn run(py: Python<'_>, thread: &Thread, me: *mut PyGreenlet) -> Carried {
-    // SAFETY: `launch` has left owned references in start_args, and `transfer` an owned value.
+    // SAFETY: `launch` has left owned references in `start`, and `transfer` an owned value.
     unsafe {
-        let (args, kwargs) = thread
-            .start_args
-            .replace((ptr::null_mut(), ptr::null_mut()));
+        let start = thread.start.replace(Start::NONE);
         let value = switch::landed(thread);
         let result = if value.is_null() {
             ptr::null_mut()
         } else {
             ffi::Py_DECREF(value);
-            match &inner(me).task {
-                Some(_) => task::run(py, me),
-                None => match inner(me).run.take() {
-                    Some(run) => ffi::PyObject_Call(run.as_ptr(), args, kwargs),
-                    None => ptr::null_mut(),
-                },
+            // Dropping what `run` was set to may run Python, and even switch away: here it may.
+            drop(inner(me).run.take());
+            match start.run.is_null() {
+                true => task::run(py, me),
+                false => ffi::PyObject_Call(start.run, start.args, start.kwargs),
             }
         };
-        ffi::Py_XDECREF(args);
-        ffi::Py_XDECREF(kwargs);
+        ffi::Py_XDECREF(start.run);
+        ffi::Py_XDECREF(start.args);
+        ffi::Py_XDECREF(start.kwargs);
         result
     }
 }

@@ -21,7 +21,7 @@ use super::attributes::owner;
 use super::entry;
 use super::method::Args;
 use super::object::{PyGreenlet, Status, inner, of};
-use super::thread::{Thread, share};
+use super::thread::{Start, Thread, share};
 use super::trace;
 use crate::error::{GreenletError, GreenletExit};
 use crate::gil::Ref;
@@ -185,6 +185,7 @@ fn launch(
     target: &Bound<'_, PyAny>,
     args: Bound<'_, PyTuple>,
     kwargs: Option<Bound<'_, PyDict>>,
+    run: Option<Ref>,
 ) -> PyResult<()> {
     let me = of(target);
     let stack = thread.pool.borrow_mut().take().map_err(|error| {
@@ -199,24 +200,22 @@ fn launch(
     me.stack.set(Some(stack));
     me.thread.set(Some(share(thread)));
     me.status.set(Status::Active);
-    let kwargs = kwargs.map_or(ptr::null_mut(), Bound::into_ptr);
-    thread.start_args.set((args.into_ptr(), kwargs));
+    thread.start.set(Start {
+        run: run.map_or(ptr::null_mut(), Ref::into_ptr),
+        args: args.into_ptr(),
+        kwargs: kwargs.map_or(ptr::null_mut(), Bound::into_ptr),
+    });
     Ok(())
 }
 
-/// Makes sure that a greenlet has a `run` to start with. False: somebody else has started it.
-fn look_up_run(target: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let me = of(target);
-    if me.task.is_some() {
-        return Ok(true);
+/// What a new greenlet is to run; a `Greenlet` knows by itself. Fails if it has no `run`.
+fn look_up_run(target: &Bound<'_, PyAny>) -> PyResult<Option<Ref>> {
+    match of(target).task {
+        Some(_) => Ok(None),
+        None => target
+            .getattr(intern!(target.py(), "run"))
+            .map(|run| Some(run.into())),
     }
-    // Both the look-up and the end of what was there before may run Python, which may start or
-    // kill this very greenlet.
-    let run = target.getattr(intern!(target.py(), "run"))?;
-    if me.status.get() == Status::New {
-        drop(me.run.replace(Some(run.into())));
-    }
-    Ok(me.status.get() == Status::New)
 }
 
 /// What `switch` or `throw` was given.
@@ -331,17 +330,19 @@ pub fn resolve<'py>(
                 };
                 return Ok((at, value));
             }
-            Status::New if !matches!(payload, Payload::Error(_)) => {
-                if !look_up_run(&at)? {
+            Status::New => {
+                let run = look_up_run(&at)?;
+                // That may have run Python, which may have started or killed this very greenlet,
+                // or changed its parent.
+                if me.status.get() != Status::New {
                     continue;
                 }
-                // That may have run Python, which may have changed the parent.
                 check_thread(&at, thread)?;
-                let (args, kwargs) = payload.into_args(py)?;
-                launch(thread, &at, args, kwargs)?;
-                return Ok((at, py.None().into_ptr()));
-            }
-            Status::New => {
+                if !matches!(payload, Payload::Error(_)) {
+                    let (args, kwargs) = payload.into_args(py)?;
+                    launch(thread, &at, args, kwargs, run)?;
+                    return Ok((at, py.None().into_ptr()));
+                }
                 // Thrown in before it started: it dies without having run.
                 me.status.set(Status::Dead);
                 me.thread.set(Some(share(thread)));
@@ -360,8 +361,9 @@ fn check_thread(target: &Bound<'_, PyAny>, current: &Thread) -> PyResult<()> {
     match owner(target) {
         Some(thread) if ptr::eq(thread, current) => Ok(()),
         Some(thread) if thread.alive.get() => Err(GreenletError::new_err(format!(
-            "cannot switch to a different thread: {} belongs to another one",
-            target.repr()?
+            "Cannot switch to a different thread\n\tCurrent:  {}\n\tExpected: {}",
+            current.current_ref().bind(target.py()).repr()?,
+            thread.current_ref().bind(target.py()).repr()?,
         ))),
         _ => Err(GreenletError::new_err(
             "cannot switch to a different thread (which happens to have exited)",

@@ -35,7 +35,8 @@ pub struct Thread {
     pub current: Cell<*mut PyGreenlet>,
     pub origin: Cell<*mut PyGreenlet>,
     pub value: Cell<*mut ffi::PyObject>,
-    pub start_args: Cell<(*mut ffi::PyObject, *mut ffi::PyObject)>,
+    /// What a greenlet that is switched to for the first time is to call. Owned; null for none.
+    pub start: Cell<Start>,
     pub tracer: Slot,
     /// There is something to do at each landing besides going on: a tracer to call, or greenlets
     /// to reap.
@@ -46,6 +47,22 @@ pub struct Thread {
     abandoned: RefCell<Vec<Ref>>,
     pub alive: Cell<bool>,
     pub hub: RefCell<Option<HubLink>>,
+}
+
+/// A call to be made on a new stack: `run(*args, **kwargs)`.
+#[derive(Clone, Copy)]
+pub struct Start {
+    pub run: *mut ffi::PyObject,
+    pub args: *mut ffi::PyObject,
+    pub kwargs: *mut ffi::PyObject,
+}
+
+impl Start {
+    pub const NONE: Self = Self {
+        run: ptr::null_mut(),
+        args: ptr::null_mut(),
+        kwargs: ptr::null_mut(),
+    };
 }
 
 thread_local! {
@@ -122,7 +139,7 @@ impl Thread {
                 current: Cell::new(ptr::null_mut()),
                 origin: Cell::new(ptr::null_mut()),
                 value: Cell::new(ptr::null_mut()),
-                start_args: Cell::new((ptr::null_mut(), ptr::null_mut())),
+                start: Cell::new(Start::NONE),
                 tracer: Slot::empty(),
                 attention: Cell::new(false),
                 main: Slot::empty(),
@@ -194,6 +211,12 @@ unsafe extern "C" fn leave(capsule: *mut ffi::PyObject) {
             ENDED.set(ffi::PyThreadState_GetID(thread.tstate));
         }
         drop(thread.tracer.take());
+        if let Some(main) = thread.main.as_ptr().cast::<PyGreenlet>().as_ref() {
+            // What refers to it from now on can be garbage.
+            object::inner(ptr::from_ref(main).cast_mut())
+                .status
+                .set(object::Status::Dead);
+        }
         drop(Ref::from_owned(
             thread.current.replace(ptr::null_mut()).cast(),
         ));
