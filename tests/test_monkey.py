@@ -302,3 +302,63 @@ print(len(threading.enumerate()))
         )
         == "1\n"
     ), sys.version
+
+
+def test_patching_while_importing(tmp_path):
+    (tmp_path / "patches.py").write_text("from verdigris import monkey; monkey.patch_all()\n")
+    (tmp_path / "imports.py").write_text("import patches, threading; lock = threading.Lock()\n")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import imports; print(type(imports.lock).__name__)"
+    assert output_of(code) == "LockType\n"
+
+
+def test_two_greenlets_import_one_module_once(tmp_path):
+    (tmp_path / "slow.py").write_text("import time; print('begins'); time.sleep(0.01); done = True\n")
+    assert (
+        output_of(
+            PATCHED
+            + f"""
+import sys, verdigris
+sys.path.insert(0, {str(tmp_path)!r})
+def load():
+    import slow
+    return slow.done
+greenlets = [verdigris.spawn(load) for _ in range(3)]
+verdigris.joinall(greenlets)
+print([greenlet.value for greenlet in greenlets])
+"""
+        )
+        == "begins\n[True, True, True]\n"
+    )
+
+
+def test_patching_in_another_thread_warns_and_the_program_ends():
+    result = python(
+        "-W",
+        "always",
+        "-c",
+        """if True:
+        import threading
+        from verdigris import monkey
+        thread = threading.Thread(target=monkey.patch_all)
+        thread.start()
+        thread.join()
+        print('ended')
+    """,
+    )
+    assert result.stdout == "ended\n" and result.returncode == 0
+    assert "outside the main native thread" in result.stderr
+
+
+def test_what_was_not_patched_at_first_can_be_later():
+    assert (
+        output_of("""
+        import warnings
+        from verdigris import monkey
+        monkey.patch_all(dns=False, time=False)
+        print(monkey.is_module_patched('time'), monkey.is_object_patched('socket', 'getaddrinfo'))
+        warnings.simplefilter('ignore')
+        monkey.patch_all()
+        print(monkey.is_module_patched('time'), monkey.is_object_patched('socket', 'getaddrinfo'))
+    """)
+        == "False False\nTrue True\n"
+    )

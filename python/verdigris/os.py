@@ -28,9 +28,22 @@ _READ = 1
 _WRITE = 2
 _native_waitpid = _native.waitpid
 
-# The hub repairs itself in the child after any fork, so the system's are enough.
-fork = fork_gevent = _native.fork
-forkpty = forkpty_gevent = _native.forkpty
+_native_fork = _native.fork
+_native_forkpty = _native.forkpty
+
+
+def fork():  # type: ignore[no-redef]
+    """`os.fork`. In the child the hub repairs itself, as after any fork: gevent's name for it."""
+    return _native_fork()
+
+
+def forkpty():  # type: ignore[no-redef]
+    """`os.forkpty`; see `fork`."""
+    return _native_forkpty()
+
+
+fork_gevent = fork
+forkpty_gevent = forkpty
 
 
 def make_nonblocking(fd):

@@ -53,21 +53,17 @@ def main_native_thread():
 
 def _shutdown():
     """At the end of the program: wait for threads that are not daemons, greenlets too."""
-    me = _native.current_thread()
-    while True:
-        others = [
-            thread
-            for thread in _native.enumerate()
-            if not thread.daemon
-            and thread is not me
-            and thread is not _native_main_thread
-            and not isinstance(thread, _native._DummyThread)
-        ]
-        if not others:
-            break
+    done = {_native.current_thread(), _native_main_thread}
+    while others := [thread for thread in _native.enumerate() if thread not in done and _is_waited_for(thread)]:
         for thread in others:
             thread.join()
+        # One that was native when patching was done stays listed though it has ended.
+        done.update(others)
     _native_shutdown()
+
+
+def _is_waited_for(thread):
+    return not thread.daemon and not isinstance(thread, _native._DummyThread)
 
 
 __implements__ = [

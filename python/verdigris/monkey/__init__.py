@@ -57,7 +57,8 @@ __all__ = [
     "saved",
 ]
 
-_settings: dict[str, bool] = {}
+# Where gevent keeps, among what it saved, what patch_all was asked for.
+_SETTINGS = "_gevent_saved_patch_all_module_settings"
 
 
 def patch_all(
@@ -81,7 +82,7 @@ def patch_all(
     """Patch the standard library; each argument is about the module of its name.
 
     Args:
-        dns: the functions of `socket` that look up names.
+        dns: the functions of `socket` that look up names; not without `socket`.
         aggressive: take out what would block and has no replacement, such as `epoll`.
         Event: `threading.Event`.
         kwargs: for subscribers to `events`.
@@ -92,38 +93,44 @@ def patch_all(
         MonkeyPatchWarning: it was called before, with other arguments; or signals are
             patched without `os`.
     """
-    settings = {name: value for name, value in locals().items() if name != "kwargs"}
-    settings.update(kwargs)
-    first_time = not _settings
-    if not first_time:
-        if settings == _settings:
-            return None
-        warn("Patching more than once will result in the union of all True parameters being patched")
-    if signal and not os:
-        warn(
+    asked = {name: value for name, value in locals().items() if name != "kwargs"}
+    asked.update(kwargs)
+    before = saved.get(_SETTINGS, {})
+    if before == asked:
+        return None
+    messages: list[str] = []
+    wanted = {name: value or before.get(name, False) for name, value in asked.items()}
+    if before:
+        messages.append("Patching more than once will result in the union of all True parameters being patched")
+    if wanted["signal"] and not wanted["os"]:
+        messages.append(
             "Patching signal but not os will result in SIGCHLD handlers installed after this "
             "not being called and os.waitpid may not function correctly if gevent.subprocess "
             "is used. This may raise an error in the future."
         )
-    event = GeventWillPatchAllEvent(settings, kwargs)
+    fresh = {name for name, value in wanted.items() if value and not before.get(name)}
+    if not wanted["socket"]:
+        fresh.discard("dns")
+    if before and fresh.isdisjoint(_MODULES):
+        _process_warnings(messages)
+        return None
     try:
-        notify(event)
+        notify(GeventWillPatchAllEvent(asked, kwargs))
     except DoNotPatch:
         return False
-    _settings.update(settings)
-    for wanted, patch, arguments in (
-        (os, patch_os, {}),
-        (time, patch_time, {}),
-        (thread, patch_thread, {"Event": Event}),
-        (socket, patch_socket, {"dns": dns, "aggressive": aggressive}),
-        (select, patch_select, {"aggressive": aggressive}),
-        (signal, patch_signal, {}),
-        (queue, patch_queue, {}),
-    ):
-        if wanted:
-            patch(**arguments)
-    notify(GeventDidPatchBuiltinModulesEvent(settings, kwargs))
-    notify(GeventDidPatchAllEvent(settings, kwargs))
+    saved[_SETTINGS] = wanted
+    arguments = {
+        "thread": {"Event": Event, "_warnings": messages},
+        "socket": {"dns": False, "aggressive": aggressive},
+        "select": {"aggressive": aggressive},
+    }
+    for name in _MODULES:
+        if name in fresh:
+            # By name, now: a program may have put a function of its own in the place of ours.
+            globals()[f"patch_{name}"](**arguments.get(name, {}))
+    _process_warnings(messages)
+    notify(GeventDidPatchBuiltinModulesEvent(asked, kwargs))
+    notify(GeventDidPatchAllEvent(asked, kwargs))
     return True
 
 
@@ -143,6 +150,7 @@ def patch_thread(
     Event=True,
     logging=True,
     existing_locks=True,
+    _warnings=None,
 ):
     """Patch `_thread` and what stands on it, so that threads are greenlets.
 
@@ -151,23 +159,33 @@ def patch_thread(
         _threading_local: the module of this name as well.
         Event: `threading.Event`.
         logging: give `logging` and its handlers new locks, if it is imported.
-        existing_locks: accepted. Other locks that exist already stay native.
+        existing_locks: make the locks of modules that are being imported, and the one of
+            `concurrent.futures`, ours. Other locks that exist already stay native.
+
+    Warns:
+        MonkeyPatchWarning: it is called in another thread than the main one.
     """
     # Its originals must be taken first.
     from .. import threadpool  # noqa: F401
-    from ._existing import adopt_main_thread, replace_logging_locks
+    from ._existing import adopt_main_thread, replace_existing_locks, replace_logging_locks
 
+    messages = [] if _warnings is None else _warnings
+    old_ident = get_original("_thread", "get_ident")()
     if not apply("thread"):
         return
+    if existing_locks:
+        replace_existing_locks(old_ident)
     if threading:
         if Event:
             apply("threading_event")
-        if apply("threading"):
-            adopt_main_thread()
+        if apply("threading") and not adopt_main_thread(old_ident):
+            messages += _NOT_MAIN
         if logging:
             replace_logging_locks()
     if _threading_local:
         apply("threading_local")
+    if _warnings is None:
+        _process_warnings(messages)
 
 
 def patch_socket(dns=True, aggressive=True):
@@ -228,6 +246,20 @@ def patch_builtins():
 
 def patch_contextvars():
     """Nothing: each greenlet has a context of its own."""
+
+
+# In this order: what comes later stands on what came before.
+_MODULES = ("os", "time", "thread", "socket", "dns", "select", "signal", "queue")
+_NOT_MAIN = (
+    "Monkey-patching outside the main native thread. Some APIs will not be available. Expect a "
+    "KeyError to be printed at shutdown.",
+    "Monkey-patching not on the main thread; threading.main_thread().join() will hang from a greenlet",
+)
+
+
+def _process_warnings(messages):
+    for message in messages:
+        warn(message)
 
 
 def main():

@@ -4,27 +4,29 @@ import sys
 
 from ._apply import patch_item
 
-__all__ = ["adopt_main_thread", "replace_in_selectors", "replace_logging_locks"]
+__all__ = ["adopt_main_thread", "replace_existing_locks", "replace_in_selectors", "replace_logging_locks"]
 
 
-def adopt_main_thread():
+def adopt_main_thread(old_ident):
     """Make the Thread of the main thread that of its main greenlet.
 
-    `threading` finds the current Thread by `get_ident`, which is another number now.
+    `threading` finds the current Thread by `get_ident`, which was `old_ident` and is another
+    number now. Returns False in another thread, for whose main greenlet there is nothing.
     """
     import threading
 
     from ..local import local
     from ..thread import get_ident
 
-    main = threading.main_thread()
-    old, new = main._ident, get_ident()
-    if old != new and threading._active.get(old) is main:
-        threading._active[new] = threading._active.pop(old)
-        main._ident = new
     if hasattr(threading, "_thread_local_info"):
         # By its end, Python knows that a foreign thread is gone: now a greenlet.
         threading._thread_local_info = local()
+    main = threading.main_thread()
+    if main.ident != old_ident:
+        return main.ident == get_ident()
+    threading._active[get_ident()] = threading._active.pop(old_ident)
+    main._ident = get_ident()
+    return True
 
 
 def replace_logging_locks():
@@ -39,6 +41,27 @@ def replace_logging_locks():
         handler = reference()
         if handler is not None and handler.lock is not None:
             handler.lock = threading.RLock()
+
+
+def replace_existing_locks(old_ident):
+    """Make Python's own locks that exist know greenlets.
+
+    `old_ident` is what `get_ident` was for this thread. The locks of modules that are being
+    imported just now belong to it, and would not be released otherwise.
+    """
+    import gc
+    from importlib._bootstrap import _ModuleLock  # type: ignore[attr-defined]
+
+    from ..thread import LockType, get_ident
+
+    for lock in gc.get_objects():
+        if type(lock) is _ModuleLock:
+            lock.wakeup = LockType()
+            if lock.owner == old_ident:
+                lock.owner = get_ident()
+    futures = sys.modules.get("concurrent.futures.thread")
+    if futures is not None and not futures._global_shutdown_lock.locked():
+        futures._global_shutdown_lock = LockType()
 
 
 def replace_in_selectors():
