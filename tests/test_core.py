@@ -95,6 +95,15 @@ class TestAnyWatcher:
         loop.run()
         assert calls == [1]
 
+    @pytest.mark.parametrize("kind", ["idle", "prepare", "check", "fork", "async_"])
+    def test_each_kind_is_held_while_it_is_started(self, loop, kind):
+        getattr(loop, kind)().start(print)
+        gc.collect()
+        (held,) = loop.debug()
+        assert loop.activecnt == 1
+        held.close()
+        assert (loop.activecnt, loop.debug()) == (0, [])
+
     def test_a_stopped_one_that_is_due_is_not_called(self, loop):
         calls = []
         first, second = loop.timer(0), loop.timer(0)
@@ -292,6 +301,15 @@ class TestChild:
         loop.run()
         process.returncode = os.waitstatus_to_exitcode(watcher.rstatus)
         assert (watcher.pid, watcher.rpid, process.returncode) == (process.pid, process.pid, 3)
+
+    def test_one_that_is_gone_keeps_the_loop_no_longer_than_its_watcher_lives(self, loop):
+        process = subprocess.Popen([sys.executable, "-c", ""])
+        process.wait()
+        watcher = loop.child(process.pid)
+        watcher.start(print)
+        assert loop.activecnt == 1
+        del watcher
+        assert loop.activecnt == 0
 
     def test_a_pid_is_positive(self, loop):
         with pytest.raises(ValueError, match="pid must be positive"):

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 use reactor::TimerKey;
 use slab::Slab;
 
@@ -11,7 +10,6 @@ use super::event_loop::EventLoop;
 use super::job::Job;
 use super::waiter::Waiter;
 use super::watcher::Watcher;
-use crate::gil::Ref;
 use crate::greenlet::GreenletRef;
 use crate::sync::Timeout;
 
@@ -23,8 +21,6 @@ pub enum TimerTarget {
     Watcher(Py<Watcher>),
     /// A `Timeout` that was started.
     Timeout(Py<Timeout>),
-    /// A function without arguments, to be called in the hub.
-    Call(Ref),
     /// A greenlet, to be started.
     Start(GreenletRef),
 }
@@ -115,10 +111,6 @@ impl EventLoop {
             TimerTarget::Start(greenlet) => self.push(py, Job::Start { greenlet }),
             TimerTarget::Watcher(watcher) => Watcher::elapsed(watcher.bind(py)),
             TimerTarget::Timeout(timeout) => self.push(py, Job::Timeout { timeout }),
-            TimerTarget::Call(callback) => {
-                let args = PyTuple::empty(py).into();
-                self.push(py, Job::Call { callback, args });
-            }
         }
     }
 }

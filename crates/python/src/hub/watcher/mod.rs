@@ -66,8 +66,6 @@ enum Kind {
     Child(child::Process),
     Stat(stat::Path),
     Moment(Moment),
-    /// For `send`, from whatever thread.
-    Async,
 }
 
 impl Watcher {
@@ -147,7 +145,6 @@ impl Watcher {
             Kind::Moment(moment) => {
                 set::put(&mut owner.watchers.borrow_mut(py).moments, *moment, slf)
             }
-            Kind::Async => {}
         }
         state.active = true;
         if state.referenced {
@@ -184,7 +181,6 @@ impl Watcher {
             }
             Kind::Moment(_) => set::take_out(&mut owner.watchers.borrow_mut(py).moments, slf)
                 .map(Registered::Watcher),
-            Kind::Async => None,
         };
         drop(state);
     }
@@ -332,7 +328,14 @@ impl Watcher {
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        Python::attach(|py| self.release(py));
+        Python::attach(|py| {
+            self.release(py);
+            // Started, and held by nobody: a child watcher whose process is long gone.
+            let state = self.state.borrow(py);
+            if state.active && state.referenced {
+                self.owner(py).get().keep_alive(py, -1);
+            }
+        });
     }
 }
 

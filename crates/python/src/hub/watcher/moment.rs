@@ -33,7 +33,7 @@ without_arguments! {
     /// Called in a forked child, in the first turn after `loop.reinit()`.
     "fork" Fork Kind::Moment(Moment::AfterFork);
     /// Called when `send` was, from whatever thread.
-    "async_" Async Kind::Async;
+    "async_" Async Kind::Moment(Moment::Sent);
 }
 
 #[pymethods]

@@ -22,6 +22,8 @@ pub enum Moment {
     BeforeWait,
     AfterWait,
     AfterFork,
+    /// `send` was called, on one watcher: this comes to none by itself.
+    Sent,
 }
 
 impl Watchers {
