@@ -23,20 +23,21 @@ pub(super) fn repr<'py>(slf: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString
     let address = slf.as_ptr();
     let thread: *const c_void =
         owner(slf).map_or(ptr::null(), |thread| ptr::from_ref(thread).cast());
-    let state = match me.status.get() {
-        Status::Dead => {
-            return Ok(PyString::new(
-                slf.py(),
-                &format!("<{name} object at {address:p} (otid={thread:p}) dead>"),
-            ));
+    let state = match me.life() {
+        Status::Dead if me.thread().is_some_and(|thread| !thread.alive.get()) => {
+            "(thread exited) dead"
         }
+        Status::Dead => "dead",
         Status::New => "pending",
         Status::Active if is_running(slf) && me.thread().is_some_and(Thread::is_current) => {
             "current active started"
         }
         Status::Active => "suspended active started",
     };
-    let main = if me.is_main { " main" } else { "" };
+    let main = match me.life() {
+        Status::Active if me.is_main => " main",
+        _ => "",
+    };
     Ok(PyString::new(
         slf.py(),
         &format!("<{name} object at {address:p} (otid={thread:p}) {state}{main}>"),
@@ -142,7 +143,8 @@ pub(super) fn get_parent(slf: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
 pub(super) fn get_frame(slf: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     let py = slf.py();
     let me = of(slf);
-    if !me.is_active() || is_running(slf) {
+    // One whose thread has ended can still be looked at.
+    if me.status.get() != Status::Active || is_running(slf) {
         return Ok(py.None());
     }
     // SAFETY: suspended, so its state is the saved one, and we hold the GIL.

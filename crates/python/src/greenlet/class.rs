@@ -158,7 +158,7 @@ unsafe extern "C" fn tp_repr(slf: *mut ffi::PyObject) -> *mut ffi::PyObject {
 fastcall!(method_throw, switch::throw_method);
 fastcall!(method_getstate, refuse_pickle);
 getter!(getter_dead, |slf| {
-    let dead = of(slf).status.get() == Status::Dead;
+    let dead = of(slf).life() == Status::Dead;
     Ok(dead.into_pyobject(slf.py())?.to_owned().into_any().unbind())
 });
 getter!(getter_run, get_run);

@@ -70,7 +70,7 @@ unsafe fn finish(py: Python<'_>, thread: &Thread, me: *mut PyGreenlet, result: C
                 Some(value) => Payload::Value(value.bind(py).clone()),
                 None => Payload::Error(PyErr::fetch(py)).absorb_exit(py),
             };
-            clear_handled_exception(thread.tstate);
+            clear_handled_exception(thread.tstate.get());
             drop(inner(me).run.take());
             hand_to_parent(py, thread, me, payload)
         }

@@ -74,8 +74,16 @@ impl Inner {
         }
     }
 
+    /// Its status as others see it: one whose thread has ended can never go on.
+    pub fn life(&self) -> Status {
+        match (self.status.get(), self.thread()) {
+            (Status::Active, Some(thread)) if !thread.alive.get() => Status::Dead,
+            (status, _) => status,
+        }
+    }
+
     pub fn is_active(&self) -> bool {
-        self.status.get() == Status::Active
+        self.life() == Status::Active
     }
 
     /// The thread it is bound to, once started.
@@ -229,7 +237,7 @@ pub(super) unsafe extern "C" fn tp_dealloc(slf: *mut ffi::PyObject) {
         let pimpl = ptr::replace(&raw mut (*greenlet).pimpl, ptr::null_mut());
         if !pimpl.is_null() {
             let inner = Box::from_raw(pimpl);
-            if inner.is_active()
+            if inner.status.get() == Status::Active
                 && let Some(stack) = inner.stack.take()
             {
                 // It could not be unwound (its thread has ended): frames on it may still be
@@ -257,9 +265,6 @@ unsafe fn bury_alive(greenlet: *mut PyGreenlet) -> bool {
         let Some(thread) = me.thread() else {
             return true;
         };
-        if !thread.alive.get() {
-            return true;
-        }
         // Weak references are to see a live object again only if it survives.
         let slf: *mut ffi::PyObject = greenlet.cast();
         ffi::PyObject_GC_Track(slf.cast());

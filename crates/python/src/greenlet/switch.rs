@@ -48,8 +48,8 @@ pub unsafe fn transfer(thread: &Thread, target: *mut PyGreenlet, value: Carried)
         thread.current.set(target);
         thread.origin.set(origin);
         thread.value.set(value);
-        (*from.state.get()).save(thread.tstate);
-        (*to.state.get()).load(thread.tstate);
+        (*from.state.get()).save(thread.tstate.get());
+        (*to.state.get()).load(thread.tstate.get());
         Context::switch(from.context.get(), to.context.get(), 0);
         landed(thread)
     }
@@ -68,8 +68,8 @@ pub unsafe fn depart(thread: &Thread, target: *mut PyGreenlet, value: Carried) -
         thread.current.set(target);
         thread.origin.set(origin);
         thread.value.set(value);
-        (*from.state.get()).keep_context(thread.tstate);
-        (*to.state.get()).load(thread.tstate);
+        (*from.state.get()).keep_context(thread.tstate.get());
+        (*to.state.get()).load(thread.tstate.get());
         Context::switch(from.context.get(), to.context.get(), 0);
     }
     unreachable!("a dead greenlet was switched to");
@@ -384,9 +384,9 @@ pub unsafe extern "C" fn switch_fast(
         let me = inner(slf.cast());
         if names.is_null()
             && nargs <= 1
-            && me.is_active()
+            && me.status.get() == Status::Active
             && let Some(thread) = me.thread()
-            && thread.tstate == ffi::PyThreadState_Get()
+            && thread.tstate.get() == ffi::PyThreadState_Get()
         {
             let value = if nargs == 1 {
                 ffi::Py_NewRef(*values)

@@ -31,7 +31,8 @@ const CAPSULE_NAME: &CStr = c"verdigris.thread";
 /// `value` is what a switch carries: an owned reference, or null when the exception that is set
 /// in the thread state is to be raised on the other side.
 pub struct Thread {
-    pub tstate: *mut ffi::PyThreadState,
+    /// Null once the thread has ended: another one's may then get the same address.
+    pub tstate: Cell<*mut ffi::PyThreadState>,
     pub current: Cell<*mut PyGreenlet>,
     pub origin: Cell<*mut PyGreenlet>,
     pub value: Cell<*mut ffi::PyObject>,
@@ -82,7 +83,7 @@ impl Thread {
         // its capsule, which is in that thread state's dict, is destroyed.
         unsafe {
             // One OS thread can have several thread states, one after the other.
-            if !known.is_null() && (*known).tstate == ffi::PyThreadState_Get() {
+            if !known.is_null() && (*known).tstate.get() == ffi::PyThreadState_Get() {
                 return Ok(&*known);
             }
         }
@@ -135,7 +136,7 @@ impl Thread {
                 PyMemoryError::new_err(format!("no stacks for greenlets: {error}"))
             })?;
             let thread = Rc::new(Thread {
-                tstate,
+                tstate: Cell::new(tstate),
                 current: Cell::new(ptr::null_mut()),
                 origin: Cell::new(ptr::null_mut()),
                 value: Cell::new(ptr::null_mut()),
@@ -208,8 +209,9 @@ unsafe extern "C" fn leave(capsule: *mut ffi::PyObject) {
         LIVING.fetch_sub(1, Ordering::Relaxed);
         if thread.is_current() {
             THREAD.set(ptr::null());
-            ENDED.set(ffi::PyThreadState_GetID(thread.tstate));
+            ENDED.set(ffi::PyThreadState_GetID(thread.tstate.get()));
         }
+        thread.tstate.set(ptr::null_mut());
         drop(thread.tracer.take());
         if let Some(main) = thread.main.as_ptr().cast::<PyGreenlet>().as_ref() {
             // What refers to it from now on can be garbage.

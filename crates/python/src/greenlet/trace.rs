@@ -59,9 +59,9 @@ pub unsafe fn call(
     // As sys.settrace does for its own function: a tracer is not itself traced.
     // SAFETY: the thread state is the current one; enter and leave are paired.
     let outcome = unsafe {
-        ffi::PyThreadState_EnterTracing(thread.tstate);
+        ffi::PyThreadState_EnterTracing(thread.tstate.get());
         let outcome = tracer.call1((event, pair));
-        ffi::PyThreadState_LeaveTracing(thread.tstate);
+        ffi::PyThreadState_LeaveTracing(thread.tstate.get());
         outcome
     };
     if outcome.is_err() {
