@@ -1,4 +1,4 @@
-//! How long a wait may last: what gevent's functions take as `timeout=`.
+//! Whether to wait, and how long: what gevent's functions take as `block=` and `timeout=`.
 
 use std::time::Duration;
 
@@ -48,6 +48,11 @@ impl Limit {
         Duration::try_from_secs_f64(seconds.max(0.0))
             .unwrap_or(Duration::from_secs(u64::from(u32::MAX)))
     }
+}
+
+/// Whether an argument such as `block=` is true. Programs give 0 and 1 there as well.
+pub fn truth(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    object.is_truthy()
 }
 
 fn timeout_class(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {

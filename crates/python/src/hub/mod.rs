@@ -23,7 +23,7 @@ use pyo3::types::PyTuple;
 
 pub use event_loop::{EventLoop, HubLink};
 pub use job::Job;
-pub use limit::Limit;
+pub use limit::{Limit, truth};
 pub use timers::{TimerId, TimerTarget};
 pub use wait_queue::WaitQueue;
 pub use waiter::{WaitCell, Waiter, Wake};

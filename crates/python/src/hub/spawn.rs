@@ -6,7 +6,7 @@ use pyo3::types::{PyDict, PyTuple};
 use super::event_loop::EventLoop;
 use super::gather;
 use super::job::Job;
-use super::limit::Limit;
+use super::limit::{Limit, truth};
 use super::waiter::{Waiter, Wake};
 use crate::greenlet::{GreenletRef, object, switch, task};
 
@@ -67,7 +67,7 @@ pub fn killall(
     py: Python<'_>,
     greenlets: &Bound<'_, PyAny>,
     exception: Option<Bound<'_, PyAny>>,
-    block: bool,
+    #[pyo3(from_py_with = truth)] block: bool,
     timeout: Limit,
 ) -> PyResult<()> {
     let greenlets = greenlets.try_iter()?.collect::<PyResult<Vec<_>>>()?;

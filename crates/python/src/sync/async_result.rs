@@ -7,7 +7,7 @@ use pyo3::types::{PyDict, PyTuple};
 use super::linkable;
 use super::timeout;
 use crate::gil::GilCell;
-use crate::hub::WaitQueue;
+use crate::hub::{WaitQueue, truth};
 
 /// What was stored. A value hides an error, so that a late error cannot undo a success.
 #[derive(Default)]
@@ -143,7 +143,7 @@ impl AsyncResult {
     fn get(
         &self,
         py: Python<'_>,
-        block: bool,
+        #[pyo3(from_py_with = truth)] block: bool,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
         if let Some(value) = self.try_get(py)? {

@@ -11,7 +11,7 @@ use pyo3::types::{PyDict, PyTuple};
 use super::current::{current_greenlet, current_id};
 use super::linkable;
 use crate::gil::GilCell;
-use crate::hub::{WaitQueue, Wake};
+use crate::hub::{WaitQueue, Wake, truth};
 
 /// Who holds the lock, and how often.
 #[derive(Default)]
@@ -132,7 +132,7 @@ impl RLock {
     fn acquire(
         &self,
         py: Python<'_>,
-        blocking: bool,
+        #[pyo3(from_py_with = truth)] blocking: bool,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<bool> {
         if self.is_owned(py)? {

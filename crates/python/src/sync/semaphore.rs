@@ -12,7 +12,7 @@ use pyo3::types::{PyDict, PyTuple};
 
 use super::counter::Counter;
 use super::linkable;
-use crate::hub::{WaitQueue, Wake};
+use crate::hub::{WaitQueue, Wake, truth};
 
 /// A counter of permits that greenlets, of one thread or of several, take and give back.
 ///
@@ -131,7 +131,7 @@ impl Semaphore {
     #[pyo3(signature = (blocking=true, timeout=None))]
     fn acquire(
         slf: &Bound<'_, Self>,
-        blocking: bool,
+        #[pyo3(from_py_with = truth)] blocking: bool,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<bool> {
         slf.get()

@@ -13,7 +13,7 @@ use pyo3::types::{PyDict, PyGenericAlias, PyTuple, PyType};
 
 use super::errors::{Full, empty, full, prepare, timed_out};
 use crate::gil::GilCell;
-use crate::hub::{WaitQueue, Waiter, Wake};
+use crate::hub::{WaitQueue, Waiter, Wake, truth};
 use crate::sync::linkable;
 
 struct Offer {
@@ -167,7 +167,7 @@ impl Channel {
         &self,
         py: Python<'_>,
         item: Py<PyAny>,
-        block: bool,
+        #[pyo3(from_py_with = truth)] block: bool,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         if !block {
@@ -209,7 +209,7 @@ impl Channel {
     fn get(
         &self,
         py: Python<'_>,
-        block: bool,
+        #[pyo3(from_py_with = truth)] block: bool,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
         if let Some(item) = self.accept_free(py) {

@@ -14,7 +14,7 @@ use pyo3::types::{PyDict, PyGenericAlias, PyTuple, PyType};
 use super::errors::{check, empty, full, prepare, shut_down, timed_out};
 use super::flow::Flow;
 use super::items::{Items, Order};
-use crate::hub::{WaitQueue, Wake};
+use crate::hub::{WaitQueue, Wake, truth};
 use crate::sync::counter::Counter;
 
 /// A queue of at most `maxsize` items, first in, first out.
@@ -293,7 +293,7 @@ impl SimpleQueue {
     fn put(
         slf: &Bound<'_, Self>,
         item: Py<PyAny>,
-        block: bool,
+        #[pyo3(from_py_with = truth)] block: bool,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let queue = slf.get();
@@ -329,7 +329,7 @@ impl SimpleQueue {
     #[pyo3(signature = (block=true, timeout=None))]
     fn get(
         slf: &Bound<'_, Self>,
-        block: bool,
+        #[pyo3(from_py_with = truth)] block: bool,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
         Self::ask(slf, Ask::Take, block, timeout)
@@ -344,7 +344,7 @@ impl SimpleQueue {
     #[pyo3(signature = (block=true, timeout=None))]
     fn peek(
         slf: &Bound<'_, Self>,
-        block: bool,
+        #[pyo3(from_py_with = truth)] block: bool,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
         Self::ask(slf, Ask::Peek, block, timeout)
