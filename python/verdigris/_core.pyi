@@ -4,11 +4,8 @@ Not for use from outside of the package: the public modules have these names und
 """
 
 import socket
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import Context
-from queue import Empty as Empty
-from queue import Full as Full
 from types import EllipsisType, FrameType, GenericAlias, TracebackType
 from typing import Any, Generic, Self, TypeAlias, TypeVar, final
 
@@ -17,11 +14,6 @@ from typing_extensions import Buffer
 _T = TypeVar("_T")
 
 _C_API: Any
-
-if sys.version_info >= (3, 13):
-    from queue import ShutDown as ShutDown
-else:
-    class ShutDown(Exception): ...
 
 # --- error.rs
 

@@ -1,8 +1,5 @@
 """How an error that nobody waits for is printed."""
 
-import time
-import traceback
-
 __all__ = ["print_exception"]
 
 
@@ -17,6 +14,10 @@ def print_exception(stream, context, kind, value, tb):
     """
     if stream is None:
         return
+    # Imported here because they are slow to import, and most programs never come to this.
+    import time
+    import traceback
+
     if value is None:
         stream.write(f"{getattr(kind, '__name__', kind)}\n")
     else:
@@ -37,5 +38,4 @@ def _describe(context):
     try:
         return config.format_context(context)
     except Exception:
-        traceback.print_exc()
         return f"<{type(context).__name__} at 0x{id(context):x}, whose repr() fails>"

@@ -5,16 +5,24 @@ holds nothing: each `put` waits for its `get`. `Empty`, `Full` and (from Python 
 `ShutDown` are the standard library's.
 """
 
+import sys
+from queue import Empty, Full
+
 from ._core import (
     Channel,
-    Empty,
-    Full,
     LifoQueue,
     PriorityQueue,
     Queue,
-    ShutDown,
     SimpleQueue,
 )
+
+if sys.version_info >= (3, 13):
+    from queue import ShutDown
+else:
+
+    class ShutDown(Exception):
+        """Raised by `put` and `get` of a queue that was shut down."""
+
 
 __all__ = [
     "Channel",

@@ -98,7 +98,7 @@ def patch_all(
     before = saved.get(_SETTINGS, {})
     if before == asked:
         return None
-    messages: list[str] = []
+    messages = []
     wanted = {name: value or before.get(name, False) for name, value in asked.items()}
     if before:
         messages.append("Patching more than once will result in the union of all True parameters being patched")

@@ -50,7 +50,7 @@ def replace_existing_locks(old_ident):
     imported just now belong to it, and would not be released otherwise.
     """
     import gc
-    from importlib._bootstrap import _ModuleLock  # type: ignore[attr-defined]
+    from importlib._bootstrap import _ModuleLock
 
     from ..thread import LockType, get_ident
 

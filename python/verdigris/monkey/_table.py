@@ -4,24 +4,18 @@ A name that this Python's module does not have is left out; a name that the modu
 does not have is a mistake of the table, which the tests look for.
 """
 
-from typing import NamedTuple
+from collections import namedtuple
 
 __all__ = ["NOT_YET", "TABLE", "Replacement"]
 
 
-class Replacement(NamedTuple):
-    """Names of a standard module that come from a module of ours."""
-
-    #: The standard module.
-    target: str
-    #: Ours.
-    source: str
-    #: What is replaced.
-    names: tuple[str, ...]
-    #: What is taken out, because it would block and we have nothing in its place. Only if
-    #: patching is `aggressive`.
-    removed: tuple[str, ...] = ()
-
+# Names of a standard module that come from one of ours:
+# target   the standard module
+# source   ours
+# names    what is replaced
+# removed  what is taken out, if patching is `aggressive`: it would block, and we have nothing
+#          to put in its place
+Replacement = namedtuple("Replacement", "target source names removed", defaults=((),))
 
 TABLE = {
     "os": (Replacement("os", "verdigris.os", ("fork", "forkpty", "waitpid")),),

@@ -1,6 +1,8 @@
 //! The exceptions of queues, which are those of the standard `queue` module.
+//!
+//! They are looked up when first raised: that module is slow to import.
 
-use pyo3::exceptions::{PyException, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
@@ -12,22 +14,10 @@ use crate::sync::linkable;
 pyo3::import_exception!(queue, Empty);
 pyo3::import_exception!(queue, Full);
 
-/// `queue.ShutDown`, or our own on Pythons before 3.13, which have none.
-pub fn shutdown_type(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+/// `verdigris.queue.ShutDown`: the standard one, or our own on Pythons before 3.13.
+fn shutdown_type(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     static SHUT_DOWN: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    let kind = SHUT_DOWN.get_or_try_init(py, || {
-        match py.import("queue")?.getattr_opt("ShutDown")? {
-            Some(kind) => Ok::<_, PyErr>(kind.cast_into()?.unbind()),
-            None => PyErr::new_type(
-                py,
-                c"verdigris.queue.ShutDown",
-                Some(c"Raised by put() and get() of a queue that was shut down."),
-                Some(&py.get_type::<PyException>()),
-                None,
-            ),
-        }
-    })?;
-    Ok(kind.bind(py))
+    SHUT_DOWN.import(py, "verdigris.queue", "ShutDown")
 }
 
 pub fn empty() -> PyErr {

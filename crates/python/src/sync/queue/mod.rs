@@ -17,13 +17,9 @@ use pyo3::prelude::*;
 
 /// Adds the names of this module to `_core`.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    let py = module.py();
     module.add_class::<simple::SimpleQueue>()?;
     module.add_class::<joinable::Queue>()?;
     module.add_class::<ordered::LifoQueue>()?;
     module.add_class::<ordered::PriorityQueue>()?;
-    module.add_class::<channel::Channel>()?;
-    module.add("Empty", py.get_type::<errors::Empty>())?;
-    module.add("Full", py.get_type::<errors::Full>())?;
-    module.add("ShutDown", errors::shutdown_type(py)?)
+    module.add_class::<channel::Channel>()
 }
