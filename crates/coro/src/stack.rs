@@ -137,9 +137,10 @@ impl Stack {
     }
 
     fn canary_is_whole(&self) -> bool {
-        // SAFETY: the canary lies in the slot's guard, mapped and, for this kind of guard, readable.
-        let found = unsafe { self.canary().read() };
-        found == [CANARY; CANARY_WORDS]
+        // SAFETY: the canary lies in the slot's guard, mapped and, for this kind of guard, readable; nothing that
+        // is alive writes to it.
+        let found = unsafe { &*self.canary() };
+        *found == WHOLE_CANARY
     }
 }
 
@@ -262,7 +263,7 @@ impl Slab {
         let stack = self.stack(slot, guard);
         if guard == Guard::Canary {
             // SAFETY: the canary lies in the slot's guard, mapped, writable and used by nothing else.
-            unsafe { stack.canary().write([CANARY; CANARY_WORDS]) };
+            unsafe { stack.canary().copy_from_nonoverlapping(&raw const WHOLE_CANARY, 1) };
         }
         Some(stack)
     }
@@ -376,6 +377,10 @@ const CANARY: usize = 0x5AFE_57AC_CA9A_4215;
 
 /// A page of 4 KiB.
 const CANARY_WORDS: usize = 512;
+
+/// In memory for good: built where it is used, it would be a page of the stack of whoever starts or ends another
+/// coroutine, and that page would stay with that stack.
+static WHOLE_CANARY: [usize; CANARY_WORDS] = [CANARY; CANARY_WORDS];
 
 fn page_size() -> usize {
     // SAFETY: only asks.
