@@ -362,3 +362,31 @@ def test_what_was_not_patched_at_first_can_be_later():
     """)
         == "False False\nTrue True\n"
     )
+
+
+def test_threads_and_forks():
+    result = python(
+        "-c",
+        PATCHED
+        + """
+import os, threading, time
+thread = threading.Thread(target=time.sleep, args=(0.01,))
+thread.start()
+time.sleep(0)
+pid = os.fork()
+alive = threading.enumerate()
+if not pid:
+    os._exit(alive != [threading.current_thread()] or threading.current_thread() is not threading.main_thread())
+print(os.waitpid(pid, 0)[1], thread in alive, len(alive))
+thread.join()
+in_thread = threading.Thread(target=lambda: print(os.waitpid(fork(), 0)[1]))
+def fork():
+    pid = os.fork()
+    if not pid:
+        os._exit(threading.enumerate() != [threading.current_thread()])
+    return pid
+in_thread.start()
+in_thread.join()
+""",
+    )
+    assert (result.stdout, result.stderr) == ("0 True 2\n0\n", "")

@@ -8,6 +8,7 @@ from _thread import (
     get_native_id,
     interrupt_main,
 )
+from os import getpid
 
 from ._core import BoundedSemaphore, Event, GreenletExit, getcurrent, local
 from .greenlet import Greenlet
@@ -119,6 +120,7 @@ class _ThreadHandle:
         self._greenlet = None
         self._ident = 0
         self._done = Event()
+        self._process = None
 
     @property
     def ident(self):
@@ -126,8 +128,13 @@ class _ThreadHandle:
         return self._ident
 
     def is_done(self):
-        """Whether the greenlet has ended, or been declared to have."""
-        return self._done.is_set() or (self._greenlet is not None and self._greenlet.dead)
+        """Whether the greenlet has ended, or been declared to have.
+
+        In the child of a fork every other thread counts as ended: `threading` asks for that.
+        """
+        if self._greenlet is None:
+            return self._done.is_set()
+        return self._done.is_set() or self._greenlet.dead or self._process != getpid()
 
     def join(self, timeout=-1):
         """Wait for the end, at most `timeout` seconds (None or below 0: without limit).
@@ -146,6 +153,7 @@ class _ThreadHandle:
 
     def _attach(self, greenlet):
         self._greenlet = greenlet
+        self._process = getpid()
         self._ident = get_ident(greenlet)
         greenlet.rawlink(self._on_end)
 

@@ -26,6 +26,8 @@ def adopt_main_thread(old_ident):
         return main.ident == get_ident()
     threading._active[get_ident()] = threading._active.pop(old_ident)
     main._ident = get_ident()
+    if hasattr(main, "_handle"):
+        main._handle = threading._make_thread_handle(main._ident)
     return True
 
 
