@@ -7,6 +7,7 @@ import pytest
 import verdigris as gevent
 from verdigris.event import Event
 from verdigris.lock import BoundedSemaphore, DummySemaphore, RLock, Semaphore
+from verdigris.thread import LockType
 
 
 def started(function, *args):
@@ -291,3 +292,55 @@ class TestRLock:
 
     def test_its_text(self):
         assert "_count=0 _owner=None" in repr(RLock())
+
+
+class TestThreadLock:
+    """`thread.LockType`, which monkey patching gives to `threading`."""
+
+    def test_it_is_taken_and_given_back(self):
+        lock = LockType()
+        with lock as taken:
+            assert taken is True and lock.locked()
+            assert repr(lock).startswith("<locked verdigris.thread.LockType object at 0x")
+        assert not lock.locked() and repr(lock).startswith("<unlocked")
+
+    def test_nobody_has_it(self):
+        with pytest.raises(RuntimeError, match="release unlocked lock"):
+            LockType().release()
+
+    def test_who_keeps_trying_gets_it(self):
+        lock, tries = LockType(), []
+        lock.acquire()
+
+        def spin():
+            while not lock.acquire(blocking=False):
+                tries.append(None)
+
+        spinning = started(spin)
+        lock.release()
+        spinning.get(timeout=30)
+        assert lock.locked() and tries
+
+    @pytest.mark.parametrize(
+        "arguments, error",
+        [((False, 1), ValueError), ((True, -2), ValueError), ((True, 1e10), OverflowError), ((True, "a"), TypeError)],
+    )
+    def test_wrong_arguments(self, arguments, error):
+        with pytest.raises(error):
+            LockType().acquire(*arguments)
+
+    def test_minus_one_is_for_ever(self):
+        lock = LockType()
+        lock.acquire()
+        waiting = started(lock.acquire, True, -1)
+        lock.release()
+        assert waiting.get(timeout=30) is True
+
+    def test_time_runs_out(self):
+        lock = LockType()
+        lock.acquire()
+        assert lock.acquire(timeout=0.001) is False
+
+    def test_it_has_no_subclasses(self):
+        with pytest.raises(TypeError):
+            type("Mine", (LockType,), {})

@@ -10,7 +10,7 @@ from _thread import (
 )
 from os import getpid
 
-from ._core import BoundedSemaphore, Event, GreenletExit, getcurrent, local
+from ._core import Event, GreenletExit, LockType, getcurrent, local
 from .greenlet import Greenlet
 
 __all__ = [
@@ -36,55 +36,6 @@ _native_stack_size = _native.stack_size
 def get_ident(gr=None):
     """A number for the current greenlet, or for `gr`; no other living one has it."""
     return id(getcurrent() if gr is None else gr)
-
-
-class LockType(BoundedSemaphore):
-    """A lock with the interface of `_thread.lock`; it may be released by another greenlet."""
-
-    _OVER_RELEASE_ERROR = error
-
-    def acquire(self, blocking=True, timeout=-1):
-        """Take the lock; whether that succeeded within `timeout` seconds (-1: no limit).
-
-        Raises:
-            ValueError: a timeout without blocking, or a negative one other than -1.
-            OverflowError: a timeout above TIMEOUT_MAX.
-        """
-        if timeout == -1:
-            timeout = None
-        elif not blocking:
-            raise ValueError("can't specify a timeout for a non-blocking call")
-        elif timeout is not None:
-            if timeout < 0:
-                raise ValueError("timeout value must be a non-negative number")
-            if timeout > TIMEOUT_MAX:
-                raise OverflowError("timeout value is too large")
-        return super().acquire(blocking, timeout)
-
-    def release(self):
-        """Give the lock up.
-
-        Raises:
-            RuntimeError: nobody has it.
-        """
-        if self.counter:
-            raise error("release unlocked lock")
-        super().release()
-
-    def __enter__(self):
-        return self.acquire()
-
-    def __exit__(self, *exc):
-        self.release()
-
-    def __repr__(self):
-        state = "locked" if self.locked() else "unlocked"
-        return f"<{state} {type(self).__module__}.{type(self).__name__} object at 0x{id(self):x}>"
-
-    def _at_fork_reinit(self):
-        # In the child of a fork: whoever had it may be a thread that the child does not have.
-        if self.locked():
-            self.release()
 
 
 lock = LockType

@@ -17,6 +17,13 @@ pub struct BoundedSemaphore {
     bound: Counter,
 }
 
+impl BoundedSemaphore {
+    pub fn with_permits(value: isize) -> PyClassInitializer<Self> {
+        let bound = Counter::new(value);
+        PyClassInitializer::from(Semaphore::with_permits(value)).add_subclass(Self { bound })
+    }
+}
+
 #[pymethods]
 impl BoundedSemaphore {
     #[new]
@@ -25,9 +32,7 @@ impl BoundedSemaphore {
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyClassInitializer<Self> {
-        PyClassInitializer::from(Semaphore::with_permits(1)).add_subclass(Self {
-            bound: Counter::new(1),
-        })
+        Self::with_permits(1)
     }
 
     #[pyo3(signature = (value=1, hub=None))]

@@ -8,7 +8,7 @@ use pyo3::types::{PyDict, PyTuple};
 
 use super::counter::Counter;
 use super::linkable;
-use crate::hub::{Limit, WaitQueue, Waiter, Wake};
+use crate::hub::{WaitQueue, Wake};
 
 /// A flag that greenlets, of one thread or of several, can wait for.
 ///
@@ -41,16 +41,6 @@ impl Event {
             Wake::Notified => Ok(true),
             Wake::TimedOut => Ok(false),
             Wake::Thrown { error, .. } => Err(error),
-        }
-    }
-
-    /// Lets those that have been woken go first.
-    #[cold]
-    fn queue_up(&self, py: Python<'_>) -> PyResult<bool> {
-        match Waiter::current(py).map(|waiter| waiter.park(py, &Limit::Seconds(0.0))) {
-            Ok(Wake::Thrown { error, .. }) => Err(error),
-            // In the hub nobody can be let go first.
-            _ => Ok(true),
         }
     }
 }
@@ -107,7 +97,7 @@ impl Event {
             return self.wait_for_set(py, timeout);
         }
         if self.woken.value() > 0 {
-            return self.queue_up(py);
+            linkable::let_others_run(py)?;
         }
         Ok(true)
     }

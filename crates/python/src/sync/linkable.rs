@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use crate::hub::{EventLoop, Limit, WaitQueue, Wake};
+use crate::hub::{EventLoop, Limit, WaitQueue, Waiter, Wake};
 
 /// Registers `callback`, to be called in the hub as `callback(owner)` when `owner` is ready;
 /// soon, if it already is.
@@ -58,6 +58,15 @@ pub fn wait(
         Wake::Notified => Ok(true),
         Wake::TimedOut => Ok(false),
         Wake::Thrown { error, .. } => Err(error),
+    }
+}
+
+/// Goes on when all that are ready now have run. In the hub, at once: there is nobody to wait for.
+#[cold]
+pub fn let_others_run(py: Python<'_>) -> PyResult<()> {
+    match Waiter::current(py).map(|waiter| waiter.park(py, &Limit::Seconds(0.0))) {
+        Ok(Wake::Thrown { error, .. }) => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -16,6 +16,7 @@ mod current;
 mod event;
 mod linkable;
 mod local;
+mod lock;
 mod queue;
 mod rlock;
 mod semaphore;
@@ -32,6 +33,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<semaphore::Semaphore>()?;
     module.add_class::<bounded_semaphore::BoundedSemaphore>()?;
     module.add_class::<rlock::RLock>()?;
+    module.add_class::<lock::Lock>()?;
     module.add_class::<local::Local>()?;
     module.add_function(wrap_pyfunction!(local::local_dict_of, module)?)?;
     module.add_class::<Timeout>()?;
