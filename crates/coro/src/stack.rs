@@ -263,7 +263,11 @@ impl Slab {
         let stack = self.stack(slot, guard);
         if guard == Guard::Canary {
             // SAFETY: the canary lies in the slot's guard, mapped, writable and used by nothing else.
-            unsafe { stack.canary().copy_from_nonoverlapping(&raw const WHOLE_CANARY, 1) };
+            unsafe {
+                stack
+                    .canary()
+                    .copy_from_nonoverlapping(&raw const WHOLE_CANARY, 1)
+            };
         }
         Some(stack)
     }
