@@ -94,10 +94,6 @@ class socket(_core.Socket):
         """``getsockopt(level, option[, buffer_size])``: an integer, or bytes if a size is given."""
         return self._sock.getsockopt(*args)
 
-    def setsockopt(self, *args):
-        """``setsockopt(level, option, value)``, where value is an integer, bytes or None."""
-        return self._sock.setsockopt(*args)
-
     def connect(self, address):
         """Connect to *address*; a name is resolved first, while other greenlets run.
 

@@ -153,6 +153,7 @@ impl Waiter {
         give_up_thread(py)
     }
 
+    #[inline(never)] // what only some waits need takes no room on the stacks of all
     fn park_for(&self, py: Python<'_>, seconds: f64, keeps_alive: bool) -> PyResult<Ref> {
         let event_loop = EventLoop::current(py)?;
         let event_loop = event_loop.get();
@@ -176,6 +177,7 @@ impl Waiter {
 
     /// A Timeout object as the limit: it is started unless it runs already; if it is what ends
     /// the wait, that is a time-out.
+    #[inline(never)]
     fn park_under(&self, py: Python<'_>, timeout: &Bound<'_, PyAny>) -> Wake {
         let started = match start_timeout(timeout) {
             Ok(started) => started,

@@ -14,7 +14,7 @@
 
 use std::cell::RefCell;
 use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::{ptr, slice};
 
 use pyo3::exceptions::{PyMemoryError, PyTypeError};
@@ -195,7 +195,7 @@ pub fn close(fd: OwnedFd) -> Result<(), Errno> {
     // SAFETY: the number was owned and is given up here.
     match unsafe { libc::close(fd) } {
         0 => Ok(()),
-        _ => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)),
+        _ => Err(last_error()),
     }
 }
 
@@ -203,6 +203,21 @@ unsafe extern "C" {
     /// Public in CPython's C API, missing from pyo3-ffi: shrinks a bytes object that nobody else
     /// knows, or frees it, sets the pointer to null and returns -1.
     fn _PyBytes_Resize(object: *mut *mut ffi::PyObject, size: ffi::Py_ssize_t) -> std::ffi::c_int;
+}
+
+/// Sets an option of a socket to a number.
+pub fn set_option(fd: BorrowedFd<'_>, level: i32, option: i32, value: i32) -> Result<(), Errno> {
+    let (data, size) = ((&raw const value).cast(), size_of_val(&value));
+    // SAFETY: `data` is as many bytes of `value` as the size says, and the kernel only reads them.
+    match unsafe { libc::setsockopt(fd.as_raw_fd(), level, option, data, size as libc::socklen_t) }
+    {
+        0 => Ok(()),
+        _ => Err(last_error()),
+    }
+}
+
+fn last_error() -> Errno {
+    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
 
 /// More than this is always received in place: what programs commonly ask for.

@@ -13,7 +13,7 @@ use reactor::Interest;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, connect, recv, send};
 
-use super::buffer::{Buffer, close, receive};
+use super::buffer::{Buffer, close, receive, set_option};
 use super::operation::Patience;
 use super::{address, descriptor, python};
 use crate::error::os_error;
@@ -225,6 +225,27 @@ impl Socket {
     /// Waits until a connection that was begun is there; raises if it failed.
     fn _finish_connect(&self, py: Python<'_>) -> PyResult<()> {
         self.finish_connect(py)
+    }
+
+    /// setsockopt(level, option, value) or setsockopt(level, option, None, length)
+    ///
+    /// Sets an option to a number, to bytes, or to nothing.
+    #[pyo3(signature = (*args))]
+    fn setsockopt(slf: &Bound<'_, Self>, args: &Bound<'_, PyTuple>) -> PyResult<()> {
+        let py = slf.py();
+        if let Ok((level, option, value)) = args.extract::<(i32, i32, i32)>() {
+            return match slf
+                .get()
+                .with_fd(py, |fd| set_option(fd, level, option, value))?
+            {
+                Ok(()) => Ok(()),
+                Err(errno) => Err(os_error(errno.into())),
+            };
+        }
+        slf.get()
+            ._sock(py)?
+            .call_method1("setsockopt", args)
+            .map(drop)
     }
 
     /// Waits until there is something to read, for at most `timeout` seconds (default: the socket's).

@@ -141,7 +141,7 @@ impl Handler {
                     .status
                     .replace(status.cast::<PyString>()?.clone().unbind()),
                 state.response_headers.take(),
-                state.assigned.take(&["status", "code"]),
+                state.assigned.remove("status"),
             )
         };
         drop(finished);
