@@ -122,3 +122,11 @@ def test_the_selector_is_a_selector(pipe):
 def test_a_selector_without_files_waits_for_its_timeout():
     assert selectors.GeventSelector().select(0.001) == []
     assert selectors.GeventSelector().select(-1) == []
+
+
+def test_a_selector_refuses_what_is_not_open():
+    selector = selectors.GeventSelector()
+    for _ in range(2):  # the first refusal leaves nothing behind
+        with pytest.raises(ValueError, match="Invalid file descriptor: 1000000"):
+            selector.register(10**6, selectors.EVENT_READ)
+    assert not selector.get_map()

@@ -1,6 +1,7 @@
 """`GeventSelector`: a selector, as those of the standard `selectors` module, that lets other
 greenlets run while it waits."""
 
+from os import fstat
 from select import POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT
 from selectors import (
     EVENT_READ,
@@ -32,9 +33,14 @@ class GeventSelector(_BaseSelectorImpl):
 
         Raises:
             KeyError: it is registered already.
-            ValueError: there is no such event, or no descriptor in it.
+            ValueError: there is no such event, or no open descriptor in it.
         """
         key = super().register(fileobj, events, data)
+        try:
+            fstat(key.fd)
+        except OSError:
+            super().unregister(fileobj)
+            raise ValueError(f"Invalid file descriptor: {key.fd}") from None
         self._poll.register(key.fd, _to_poll(events))
         return key
 

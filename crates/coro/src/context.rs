@@ -40,6 +40,12 @@ impl Context {
         Context { sp }
     }
 
+    /// How many bytes of `stack` this computation, which is suspended on it, takes up.
+    #[must_use]
+    pub fn depth(&self, stack: &Stack) -> usize {
+        stack.top().addr() - self.sp.addr()
+    }
+
     /// Saves the running computation in `from`, resumes `to`, and returns the word given by whoever switches back.
     ///
     /// `from` and `to` may be the same place only if it is not being gone to, that is never usefully. `to` keeps its

@@ -72,6 +72,12 @@ impl Pool {
         Ok(stack)
     }
 
+    /// Whether the next stack is one that was given back, which is quick to take and shallow.
+    #[must_use]
+    pub fn has_idle(&self) -> bool {
+        !self.free.is_empty()
+    }
+
     /// Takes back a stack on which nothing runs or is suspended any more. Whatever pool of the
     /// same sizes it came from.
     #[inline]

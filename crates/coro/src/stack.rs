@@ -263,7 +263,11 @@ impl Slab {
         let stack = self.stack(slot, guard);
         if guard == Guard::Canary {
             // SAFETY: the canary lies in the slot's guard, mapped, writable and used by nothing else.
-            unsafe { stack.canary().copy_from_nonoverlapping(&raw const WHOLE_CANARY, 1) };
+            unsafe {
+                stack
+                    .canary()
+                    .copy_from_nonoverlapping(&raw const WHOLE_CANARY, 1)
+            };
         }
         Some(stack)
     }
@@ -364,9 +368,8 @@ const MADV_GUARD_INSTALL: libc::c_int = 102;
 /// with any local array larger than that. Costs nothing: no memory stands behind it.
 const GUARD: usize = 16 * 1024;
 
-/// How much of the page that holds the top is data room; the rest of it is C stack. A greenlet that waits for a socket
-/// and, in doing so, starts another one is some 3,200 bytes deep; a handler's few Python frames are some 500.
-const DATA_IN_TOP_PAGE: usize = 768;
+/// How much of the page that holds the top is data room; the rest of it is C stack.
+const DATA_IN_TOP_PAGE: usize = 1024;
 
 /// Less is of no use: a single `printf` takes several thousand bytes.
 const C_STACK_MIN: usize = 16 * 1024;

@@ -8,7 +8,6 @@
 use std::ffi::c_void;
 use std::ptr;
 
-use coro::Stack;
 use pyo3::exceptions::{PyAttributeError, PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -213,18 +212,17 @@ pub(super) fn set_context(slf: &Bound<'_, PyAny>, value: Option<Bound<'_, PyAny>
 }
 
 pub(super) fn stack_saved(slf: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-    // Nothing is copied: a suspended greenlet's stack stays where it is. What callers ask is
-    // whether it is suspended, so the answer is its size then.
+    // Nothing is copied: a suspended greenlet's stack stays where it is. This is how deep it is.
     let me = of(slf);
     let suspended = me.is_active() && !is_running(slf);
-    // SAFETY: the stack is only looked at, and changed by the switch alone.
-    let size = unsafe { &*me.stack.as_ptr() }
-        .as_ref()
-        .map_or(1, Stack::usable);
-    Ok((if suspended { size } else { 0 })
-        .into_pyobject(slf.py())?
-        .into_any()
-        .unbind())
+    // SAFETY: both are only looked at, and changed by the switch alone.
+    let depth = unsafe {
+        match &*me.stack.as_ptr() {
+            Some(stack) if suspended => (*me.context.get()).depth(stack),
+            _ => usize::from(suspended),
+        }
+    };
+    Ok(depth.into_pyobject(slf.py())?.into_any().unbind())
 }
 
 pub(super) fn refuse_pickle<'py>(

@@ -170,6 +170,11 @@ impl Thread {
         }
     }
 
+    /// Whether a greenlet can be started without mapping memory.
+    pub fn has_idle_stack(&self) -> bool {
+        self.pool.borrow().has_idle()
+    }
+
     /// Leaves a greenlet of this thread, dropped in another one, to be unwound here.
     pub fn abandon(&self, greenlet: Ref) {
         self.abandoned.borrow_mut().push(greenlet);

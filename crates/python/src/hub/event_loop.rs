@@ -145,14 +145,19 @@ impl EventLoop {
     /// The greenlet that is to run next, if the next job is one and the batch is not at its end.
     /// Only for a greenlet that gives up the thread while the hub is inside its turn.
     pub fn next_greenlet(&self, py: Python<'_>) -> Option<Ref> {
+        let thread = Thread::current(py).ok()?;
         loop {
             let job = {
                 let mut turn = self.turn.borrow_mut(py);
                 let mut jobs = self.jobs.borrow_mut(py);
-                let direct = matches!(
-                    jobs.front(),
-                    Some(Job::Resume { .. } | Job::Expire { .. } | Job::Start { .. })
-                );
+                let direct = match jobs.front() {
+                    Some(Job::Resume { .. } | Job::Expire { .. }) => true,
+                    // A fresh stack is the hub's business: to map one takes more C stack than to
+                    // wait does, and a parked greenlet that has to hold that much takes up a
+                    // second page for it.
+                    Some(Job::Start { .. }) => thread.has_idle_stack(),
+                    _ => false,
+                };
                 if !turn.dispatching || turn.budget == 0 || !direct {
                     return None;
                 }

@@ -43,11 +43,11 @@ impl Handler {
         if state.assigned.is_empty() {
             return None;
         }
-        state.assigned.get(name).map(|value| value.clone_ref(py))
+        state.assigned.value(name).map(|value| value.clone_ref(py))
     }
 
     pub(super) fn assign(&self, py: Python<'_>, name: &'static str, value: Py<PyAny>) {
-        self.put(py, |state| state.assigned.insert(name, value));
+        self.put(py, |state| state.assigned.assign(name, value));
     }
 
     pub(super) fn log(slf: &Bound<'_, Self>) -> PyResult<()> {

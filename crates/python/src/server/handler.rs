@@ -141,7 +141,7 @@ impl Handler {
                     .status
                     .replace(status.cast::<PyString>()?.clone().unbind()),
                 state.response_headers.take(),
-                state.assigned.remove("status"),
+                state.assigned.take(&["status", "code"]),
             )
         };
         drop(finished);

@@ -184,7 +184,7 @@ impl Handler {
     /// Adds the date, unless there is one or a subclass says so.
     pub(super) fn add_date(&self, py: Python<'_>) {
         let mut state = self.state_mut(py);
-        let provided = match state.assigned.get("provided_date") {
+        let provided = match state.assigned.value("provided_date") {
             Some(date) => !date.is_none(py),
             None => state.head.as_ref().is_none_or(ResponseHead::has_date),
         };
@@ -260,7 +260,7 @@ impl Handler {
             let state = slf.get().state(py);
             let provided = state
                 .assigned
-                .get("provided_content_length")
+                .value("provided_content_length")
                 .is_some_and(|length| !length.is_none(py));
             let result = state.result.as_ref().map(|result| result.clone_ref(py));
             (result, provided)

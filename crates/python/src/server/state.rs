@@ -1,6 +1,5 @@
 //! What a handler knows: its client, the request at hand, the response so far.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -47,8 +46,7 @@ pub struct State {
     pub time_start: f64,
     pub time_finish: f64,
 
-    /// What a subclass or an application has assigned in place of what we would say.
-    pub assigned: HashMap<&'static str, Py<PyAny>>,
+    pub assigned: Assigned,
 }
 
 impl State {
@@ -70,10 +68,7 @@ impl State {
             objects: [self.result.take(), None, None, None, None],
             status: self.status.take(),
             list: self.response_headers.take(),
-            assigned: RESPONSE_NAMES
-                .iter()
-                .filter_map(|name| self.assigned.remove_entry(name))
-                .collect(),
+            assigned: self.assigned.take(&RESPONSE_NAMES),
         }
     }
 
@@ -96,6 +91,38 @@ impl State {
     }
 }
 
+/// What a subclass has assigned in place of what we would say, by attribute. Nearly always
+/// nothing, never much.
+#[derive(Default)]
+pub struct Assigned(Vec<(&'static str, Py<PyAny>)>);
+
+impl Assigned {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn value(&self, name: &str) -> Option<&Py<PyAny>> {
+        let entry = self.0.iter().find(|(key, _)| *key == name);
+        entry.map(|(_, value)| value)
+    }
+
+    /// Gives back what was there.
+    pub fn assign(&mut self, name: &'static str, value: Py<PyAny>) -> Self {
+        let before = self.take(&[name]);
+        self.0.push((name, value));
+        before
+    }
+
+    /// Take out what is assigned to some attributes.
+    pub fn take(&mut self, names: &[&str]) -> Self {
+        Self(
+            self.0
+                .extract_if(.., |(name, _)| names.contains(name))
+                .collect(),
+        )
+    }
+}
+
 /// References that are no longer needed, to be dropped after the borrow has ended.
 #[must_use = "drop it where nothing is borrowed"]
 #[expect(dead_code, reason = "held only to be dropped")]
@@ -103,7 +130,7 @@ pub struct Finished {
     objects: [Option<Py<PyAny>>; 5],
     status: Option<Py<PyString>>,
     list: Option<Py<PyList>>,
-    assigned: HashMap<&'static str, Py<PyAny>>,
+    assigned: Assigned,
 }
 
 /// Seconds since 1970, as `time.time()`.
