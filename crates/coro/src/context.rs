@@ -61,3 +61,20 @@ impl Context {
         unsafe { arch::switch(from.cast(), (*to).sp, word) }
     }
 }
+
+/// Calls `function(a, b, c)` so that nothing unwinds further than to here, and returns what it returns.
+///
+/// Rust may only be unwound by its own panics. But a C++ exception that nobody catches, and `pthread_exit`, which
+/// CPython up to 3.13 calls in a thread that wants to go on while the interpreter is ending, unwind whatever lies on
+/// the stack; at a frame of Rust the process then aborts. Called this way, C code sees no Rust below itself: the
+/// exception ends the process with C++'s own words, and the thread just ends, without the destructors of what lies
+/// below. The price is that a debugger's backtrace ends here too.
+///
+/// # Safety
+/// `function` is a C function of at most three integer or pointer arguments, which fit it, and that the caller may
+/// call. If the thread ends in it, what lies below is never dropped.
+#[inline]
+pub unsafe fn call_as_outermost(function: *const (), [a, b, c]: [usize; 3]) -> usize {
+    // SAFETY: the caller's promise is the very one asked for.
+    unsafe { arch::outermost(function, a, b, c) }
+}

@@ -45,6 +45,6 @@ mod pool;
 mod sanitizer;
 mod stack;
 
-pub use context::Context;
+pub use context::{Context, call_as_outermost};
 pub use pool::{Config, Pool};
 pub use stack::Stack;

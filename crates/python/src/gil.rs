@@ -1,5 +1,10 @@
-//! Ownership under the GIL: a cell that only attached threads enter, and a reference that is
-//! dropped at once.
+//! Under the GIL: a cell that only attached threads enter, a reference that is dropped at once,
+//! and calls of Python in which a thread may end.
+//!
+//! Once the interpreter is ending, CPython up to 3.13 lets a thread that runs Python end on the
+//! spot, by unwinding its stack. Rust's frames can't be unwound so, and the process would abort
+//! for a daemon thread that had greenlets. [`call`] keeps the Rust below it out of sight of that
+//! unwinding. (A thread that comes back from PyO3's `detach` then is hung by PyO3.)
 
 #![expect(
     unsafe_code,
@@ -11,6 +16,7 @@ use std::ptr::NonNull;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
 
 /// Interior mutability for frozen classes: a `RefCell` that asks for the GIL token.
 ///
@@ -44,6 +50,36 @@ impl<T> GilCell<T> {
     pub fn borrow_mut<'a>(&'a self, _py: Python<'a>) -> RefMut<'a, T> {
         self.0.borrow_mut()
     }
+}
+
+/// `callable(*args, **kwargs)`: what long-running Python is called with (see the module's head).
+pub fn call<'py>(
+    callable: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let kwargs = kwargs.map_or(std::ptr::null_mut(), Bound::as_ptr);
+    // SAFETY: all three are alive and of the types that `call_raw` asks for.
+    unsafe {
+        let result = call_raw(callable.as_ptr(), args.as_ptr(), kwargs);
+        Bound::from_owned_ptr_or_err(callable.py(), result)
+    }
+}
+
+/// As [`call`], for bare pointers; null comes with an exception set.
+///
+/// # Safety
+/// The GIL is held; `callable` is alive, `args` a tuple, and `kwargs` a dict or null.
+#[inline]
+pub unsafe fn call_raw(
+    callable: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    kwargs: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    let arguments = [callable, args, kwargs].map(<*mut ffi::PyObject>::expose_provenance);
+    // SAFETY: PyObject_Call takes these three and returns a pointer.
+    let result = unsafe { coro::call_as_outermost(ffi::PyObject_Call as *const (), arguments) };
+    std::ptr::with_exposed_provenance_mut(result)
 }
 
 /// An owned reference whose drop decrements at once.

@@ -11,6 +11,8 @@
 //!   saves what the C ABI has a callee preserve on the running stack, stores the stack pointer in `*from`, goes on at
 //!   `to`, and returns the word given by whoever switches back. `#[inline(always)]`: a call and its return cost more
 //!   than the switch. `to` is read before `*from` is written.
+//! - `unsafe extern "C" fn outermost(function: *const (), a: usize, b: usize, c: usize) -> usize`
+//!   calls `function(a, b, c)` by the C ABI from a frame with the same unwind information as a fresh stack's beginning.
 //! - `const STACK_ALIGN: usize`, a power of two.
 //!
 //! All of it holds for one thread; whoever moves a suspended stack to another thread answers for what lies on it.
@@ -18,7 +20,7 @@
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod x86_64;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-pub(crate) use x86_64::{STACK_ALIGN, prepare, switch};
+pub(crate) use x86_64::{STACK_ALIGN, outermost, prepare, switch};
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 compile_error!(

@@ -105,6 +105,33 @@ pub(crate) unsafe fn switch(from: *mut *mut u8, to: *mut u8, word: usize) -> usi
     received
 }
 
+/// Calls `function(a, b, c)`; to an unwinder, this is where the stack begins.
+///
+/// # Safety
+/// `function` is a C function of at most three integer or pointer arguments, and these fit it.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn outermost(
+    function: *const (),
+    a: usize,
+    b: usize,
+    c: usize,
+) -> usize {
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_undefined rip",
+        "push rbp",
+        "mov rbp, rsp",
+        "mov rax, rdi",
+        "mov rdi, rsi",
+        "mov rsi, rdx",
+        "mov rdx, rcx",
+        "call rax",
+        "pop rbp",
+        "ret",
+        ".cfi_endproc",
+    )
+}
+
 /// Where a fresh stack begins. Not a function to call: it finds its argument in `rdx` and its target on the stack.
 #[unsafe(naked)]
 unsafe extern "C" fn trampoline() -> ! {

@@ -12,7 +12,7 @@ use super::switch::{self, Carried, Payload};
 use super::task;
 use super::thread::{Start, Thread};
 use super::thread_state::clear_handled_exception;
-use crate::gil::Ref;
+use crate::gil::{Ref, call_raw};
 
 /// The entry point that `switch::launch` gives to a new stack.
 ///
@@ -47,7 +47,7 @@ unsafe fn run(py: Python<'_>, thread: &Thread, me: *mut PyGreenlet) -> Carried {
             drop(inner(me).run.take());
             match start.run.is_null() {
                 true => task::run(py, me),
-                false => ffi::PyObject_Call(start.run, start.args, start.kwargs),
+                false => call_raw(start.run, start.args, start.kwargs),
             }
         };
         ffi::Py_XDECREF(start.run);

@@ -352,7 +352,9 @@ pub fn resolve<'py>(
         }
         payload = payload.absorb_exit(py);
         at = me.parent.get(py).ok_or_else(|| {
-            GreenletError::new_err("cannot switch to a greenlet whose thread has ended")
+            GreenletError::new_err(
+                "cannot switch to a different thread (which happens to have exited)",
+            )
         })?;
     }
 }

@@ -19,7 +19,7 @@ use super::object::{self, GreenletRef, PyGreenlet, Status, of};
 use super::switch::Carried;
 use super::task_class::task_type;
 use crate::error::GreenletExit;
-use crate::gil::Slot;
+use crate::gil::{Slot, call_raw};
 use crate::hub::TimerId;
 use crate::hub::{EventLoop, Job, WaitQueue};
 /// A `Greenlet`'s own data.
@@ -165,7 +165,7 @@ fn call<'py>(slf: &Bound<'py, PyAny>, task: &Task) -> PyResult<Bound<'py, PyAny>
         .unwrap_or_else(|| PyTuple::empty(py).into_any());
     // SAFETY: all are alive; `args` is a tuple and `kwargs` a dict or null, as `set_call` stored.
     unsafe {
-        let result = ffi::PyObject_Call(function.as_ptr(), args.as_ptr(), task.kwargs.as_ptr());
+        let result = call_raw(function.as_ptr(), args.as_ptr(), task.kwargs.as_ptr());
         Bound::from_owned_ptr_or_err(py, result)
     }
 }

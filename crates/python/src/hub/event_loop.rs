@@ -28,7 +28,7 @@ use super::timers::Timers;
 use super::waiter;
 use super::watcher::{Moment, Watcher, Watchers};
 use crate::error::{BlockingSwitchOutError, GreenletExit, os_error};
-use crate::gil::{GilCell, Ref};
+use crate::gil::{GilCell, Ref, call};
 use crate::greenlet::{Thread, switch, thread};
 use crate::sync::Timeout;
 
@@ -265,7 +265,7 @@ impl EventLoop {
                 let callback = callback.bind(py);
                 // The queue takes a tuple only (`run_callback`, `WaitQueue`).
                 let called = args.bind(py).cast::<PyTuple>().map_err(PyErr::from);
-                if let Err(error) = called.and_then(|args| callback.call1(args)) {
+                if let Err(error) = called.and_then(|args| call(callback, args, None)) {
                     self.report(py, callback, error);
                 }
             }
@@ -276,7 +276,7 @@ impl EventLoop {
                     .ok()
                     .and_then(|held| held.get().take(py));
                 if let Some((function, args)) = held
-                    && let Err(error) = function.bind(py).call1(args.bind(py))
+                    && let Err(error) = call(function.bind(py), args.bind(py), None)
                 {
                     self.report(py, callback, error);
                 }

@@ -15,6 +15,7 @@ use super::handler::Handler;
 use super::seams::Seam;
 use super::state::now;
 use super::text::{decode, encode};
+use crate::gil::call;
 
 /// What a request leaves of its connection.
 pub enum Outcome {
@@ -279,7 +280,11 @@ impl Handler {
         };
         let application = application.ok_or_else(|| PyValueError::new_err("no application"))?;
         let start_response = slf.getattr(intern!(py, "start_response"))?;
-        let result = application.bind(py).call1((environ, start_response))?;
+        let result = call(
+            application.bind(py),
+            &(environ, start_response).into_pyobject(py)?,
+            None,
+        )?;
         let before = slf.get().state_mut(py).result.replace(result.unbind());
         drop(before);
         let processed = Self::step(slf, Seam::ProcessResult).map(drop);

@@ -1,0 +1,113 @@
+"""The end of the interpreter, and of threads, with greenlets still about."""
+
+from programs import output_of, python
+
+# While this is deleted, the interpreter is ending. Daemon threads that want to go on running Python then end on the
+# spot; those that wait for the GIL in Rust stay where they are.
+LAST = """
+import builtins, os, time
+
+class Last:
+    def __del__(self, tasks=os.listdir, sleep=time.sleep, now=time.monotonic, write=os.write):
+        deadline = now() + LONG
+        while len(tasks("/proc/self/task")) > 1 and now() < deadline:
+            sleep(0.001)
+        write(1, b"%d left" % (len(tasks("/proc/self/task")) - 1))
+
+builtins.last = Last()
+"""
+
+
+def at_exit(program: str, seconds: float) -> str:
+    result = python("-c", LAST.replace("LONG", str(seconds)) + program)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    return result.stdout
+
+
+def test_daemon_threads_end_in_raw_greenlets() -> None:
+    program = """if True:
+        import threading
+        from verdigris.rawgreenlet import greenlet
+
+        def spin(ready):
+            while True:
+                time.sleep(0.0005)
+                ready.set()
+
+        for _ in range(4):
+            ready = threading.Event()
+            threading.Thread(target=lambda: greenlet(spin).switch(ready), daemon=True).start()
+            ready.wait()
+    """
+    assert at_exit(program, seconds=10) == "0 left"
+
+
+def test_daemon_threads_may_have_hubs() -> None:
+    program = """if True:
+        import threading
+        import verdigris
+
+        def spin(ready):
+            while True:
+                verdigris.sleep(0.0005)
+                ready.set()
+
+        for _ in range(4):
+            ready = threading.Event()
+            threading.Thread(target=lambda: verdigris.spawn(spin, ready).join(), daemon=True).start()
+            ready.wait()
+    """
+    assert at_exit(program, seconds=0.05).endswith(" left")
+
+
+def test_suspended_greenlets_are_left_alone_at_exit() -> None:
+    assert (
+        output_of("""
+        import verdigris
+        from verdigris.rawgreenlet import greenlet, getcurrent
+
+        def run():
+            getcurrent().parent.switch()
+
+        kept = [greenlet(run) for _ in range(100)]
+        for g in kept:
+            g.switch()
+        print("end")
+    """)
+        == "end\n"
+    )
+
+
+def test_a_greenlet_may_end_the_program() -> None:
+    result = python(
+        "-c",
+        """if True:
+        import sys
+        from verdigris.rawgreenlet import greenlet
+        greenlet(lambda: sys.exit(3)).switch()
+    """,
+    )
+    assert result.returncode == 3, result.stderr
+
+
+def test_no_current_greenlet_once_the_interpreter_is_ending() -> None:
+    assert (
+        output_of("""
+        import gc, os
+        from verdigris.rawgreenlet import getcurrent
+
+        class Late:
+            def __del__(self, write=os.write):
+                try:
+                    getcurrent()
+                except RuntimeError as error:
+                    write(1, str(error).encode())
+
+        gc.disable()
+        late = Late()
+        late.itself = late
+        del late
+    """)
+        == "greenlet is being finalized"
+    )
