@@ -181,6 +181,28 @@ print('fine')
     )
 
 
+def test_a_lock_that_is_tried_in_a_loop_lets_its_owner_run():
+    assert (
+        output_of(
+            PATCHED
+            + """
+import threading
+lock = threading.Lock()
+lock.acquire()
+def spin():
+    while not lock.acquire(False):
+        pass
+    print('taken')
+thread = threading.Thread(target=spin)
+thread.start()
+lock.release()
+thread.join()
+"""
+        )
+        == "taken\n"
+    )
+
+
 def test_the_program_waits_for_threads_that_are_no_daemons():
     assert (
         output_of(

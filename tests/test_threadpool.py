@@ -1,10 +1,12 @@
 """Native threads, and what stands on them: the executor, the resolvers."""
 
 import _thread
+import concurrent.futures
 
 import pytest
 
 import verdigris
+from programs import output_of
 from verdigris.event import Event
 from verdigris.resolver import blocking, thread
 from verdigris.threadpool import ThreadPool, ThreadPoolExecutor
@@ -136,6 +138,33 @@ def test_executor_gives_futures():
         assert list(executor.map(str, range(3))) == ["0", "1", "2"]
     with pytest.raises(RuntimeError):
         executor.submit(str)
+
+
+def test_futures_and_the_functions_that_wait():
+    with ThreadPoolExecutor(1) as executor:
+        gate = Gate()
+        future = executor.submit(gate)
+        with pytest.raises(AttributeError, match="patched"):
+            concurrent.futures.wait([future])
+        gate.open()
+        assert verdigris.wait([future], timeout=10) == [future]
+    assert (
+        output_of("""
+        from verdigris import monkey
+        monkey.patch_all()
+        import concurrent.futures
+        from verdigris.threadpool import ThreadPoolExecutor
+        with ThreadPoolExecutor(2) as executor:
+            futures = [executor.submit(str, number) for number in range(3)]
+            print(sorted(future.result() for future in concurrent.futures.as_completed(futures)))
+            print(len(concurrent.futures.wait(futures).done))
+    """)
+        == "['0', '1', '2']\n3\n"
+    )
+
+
+def test_a_call_may_use_the_pool_that_it_runs_in(pool):
+    assert pool.apply(lambda: pool.apply(lambda: pool.maxsize)) == 2
 
 
 @pytest.mark.parametrize("module", [thread, blocking])

@@ -3,6 +3,7 @@
 from concurrent.futures import Executor, Future
 
 from .event import Event
+from .monkey import is_module_patched
 from .threadpool import ThreadPool
 
 __all__ = ["ThreadPoolExecutor"]
@@ -46,21 +47,46 @@ class ThreadPoolExecutor(Executor):
 
 
 class _Future(Future):
-    """A future that greenlets wait for.
-
-    `concurrent.futures.wait` and `as_completed` do so only under monkey patching.
-    """
+    """A future that greenlets wait for, by its own methods or by those of verdigris."""
 
     def __init__(self):
+        self._settling = False
         super().__init__()
         self._ready = Event()
 
+    @property
+    def _waiters(self):
+        # `concurrent.futures.wait` and `as_completed` begin by looking here. Then they would
+        # stop the thread, and with it the hub that brings the result.
+        if not self._settling and not is_module_patched("threading"):
+            raise AttributeError("concurrent.futures can wait for this future only if threading is monkey-patched")
+        return self._waiting
+
+    @_waiters.setter
+    def _waiters(self, waiters):
+        self._waiting = waiters
+
     def _take(self, result):
+        self._settling = True
         if result.exception is not None:
             self.set_exception(result.exception)
         else:
             self.set_result(result.value)
+        self._settling = False
         self._ready.set()
+
+    def rawlink(self, callback):
+        """Call `callback(self)` when the call has ended: for `wait` and its like."""
+        self.add_done_callback(callback)
+
+    def unlink(self, callback):
+        """Take a link back."""
+        if callback in self._done_callbacks:
+            self._done_callbacks.remove(callback)
+
+    def ready(self):
+        """Whether the call has ended."""
+        return self.done()
 
     def result(self, timeout=None):
         """The result, or its exception is raised.

@@ -27,6 +27,8 @@ __implements__ = ["fork", "forkpty", "waitpid"]
 _READ = 1
 _WRITE = 2
 _native_waitpid = _native.waitpid
+_read = _native.read
+_write = _native.write
 
 _native_fork = _native.fork
 _native_forkpty = _native.forkpty
@@ -62,7 +64,7 @@ def nb_read(fd, n):
     Raises:
         OSError: as os.read.
     """
-    return _when_ready(fd, _READ, _native.read, n)
+    return _when_ready(fd, _READ, _read, n)
 
 
 def nb_write(fd, buf):
@@ -73,7 +75,7 @@ def nb_write(fd, buf):
     Raises:
         OSError: as os.write.
     """
-    return _when_ready(fd, _WRITE, _native.write, buf)
+    return _when_ready(fd, _WRITE, _write, buf)
 
 
 def _when_ready(fd, events, function, argument):
@@ -95,12 +97,12 @@ def _when_ready(fd, events, function, argument):
 
 def tp_read(fd, n):
     """Read up to `n` bytes, in a native thread."""
-    return get_hub().threadpool.apply(_native.read, (fd, n))
+    return get_hub().threadpool.apply(_read, (fd, n))
 
 
 def tp_write(fd, buf):
     """Write of `buf` what the descriptor takes, in a native thread; the number of bytes."""
-    return get_hub().threadpool.apply(_native.write, (fd, buf))
+    return get_hub().threadpool.apply(_write, (fd, buf))
 
 
 def waitpid(pid, options):  # type: ignore[no-redef]

@@ -33,6 +33,10 @@ class _DummyThread(_native._DummyThread):
 
     def __init__(self):
         super().__init__()
+        if hasattr(_native, "_thread_local_info"):
+            # Python 3.13 notes here what, by its end, tells it that the native thread has ended.
+            del _native._thread_local_info._track_dummy_thread_ref
+            _native._active[self._ident] = self
         ident, current = self._ident, getcurrent()
         if hasattr(current, "rawlink"):
             current.rawlink(lambda _greenlet: _forget(ident))

@@ -17,7 +17,7 @@ from .pool import Mapping
 
 __all__ = ["ThreadPool", "ThreadPoolExecutor"]  # noqa: F822 - one is lazy
 
-_start_native_thread = get_original("_thread", "start_new_thread")
+_native_lock, _start_native_thread = get_original("_thread", ["allocate_lock", "start_new_thread"])
 
 
 class ThreadPool(Mapping):
@@ -39,6 +39,8 @@ class ThreadPool(Mapping):
         self.hub = get_hub() if hub is None else hub
         self.idle_task_timeout = idle_task_timeout
         self._tasks = SimpleQueue()
+        # Of the two numbers, which other threads change too. Nothing waits while holding it.
+        self._lock = _native_lock()
         self._size = 0
         self._unfinished = 0
         self._finished = Event()
@@ -90,10 +92,10 @@ class ThreadPool(Mapping):
             pass
         try:
             task = _Task(self, func, args, kwargs, report)
-            self._unfinished += 1
-            self._finished.clear()
-            if self._size < min(self._unfinished, self._maxsize):
-                self._start_thread()
+            with self._lock:
+                self._unfinished += 1
+                self._finished.clear()
+            self._start_thread_if_needed()
         except BaseException:
             self._places.release()
             raise
@@ -104,31 +106,30 @@ class ThreadPool(Mapping):
         """`apply`, for errors that are an ordinary answer: they are raised and not reported."""
         return self._spawn(func, args, kwargs or {}, report=False).get()
 
-    def _start_thread(self):
-        self._size += 1
+    def _start_thread_if_needed(self):
+        with self._lock:
+            if self._size >= min(self._unfinished, self._maxsize):
+                return
+            self._size += 1
         try:
             _start_native_thread(_work, (self._tasks, self.idle_task_timeout, self._thread_ended))
         except BaseException:
-            self._size -= 1
+            self._thread_ended()
             raise
 
     def _thread_ended(self):
-        # Called in the ending thread. The hub may have been destroyed before.
-        loop = self.hub.loop
-        if loop is not None:
-            loop.run_callback_threadsafe(self._count_thread_out)
-
-    def _count_thread_out(self):
-        self._size -= 1
-        # A task may have been put in just as the thread gave up waiting.
-        if self._size < min(self._unfinished, self._maxsize):
-            self._start_thread()
+        # Called in the ending thread, into whose hands a task may have come too late.
+        with self._lock:
+            self._size -= 1
+        if not self._tasks.empty():
+            self._start_thread_if_needed()
 
     def _task_ended(self):
-        self._unfinished -= 1
+        with self._lock:
+            self._unfinished -= 1
+            if not self._unfinished:
+                self._finished.set()
         self._places.release()
-        if not self._unfinished:
-            self._finished.set()
 
     def join(self, timeout=None):
         """Wait until every call has finished; False if `timeout` seconds passed before."""
@@ -159,8 +160,9 @@ class _Task:
         self._call = (func, args, kwargs)
         self._report = report
         self._outcome = None
-        # Started here, it keeps the loop waiting for the thread.
-        self._done = pool.hub.loop.async_()
+        # The caller may be of another thread than the pool. Its hub waits for this from now on.
+        self._hub = get_hub()
+        self._done = self._hub.loop.async_()
         self._done.start(self._deliver)
 
     def run(self):
@@ -184,7 +186,7 @@ class _Task:
             return
         self.result.set_exception(error, (type(error), error, error.__traceback__))
         if self._report:
-            pool.hub.handle_error(pool, type(error), error, error.__traceback__)
+            self._hub.handle_error(pool, type(error), error, error.__traceback__)
 
 
 def _work(tasks, idle_timeout, on_end):

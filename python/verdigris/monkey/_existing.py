@@ -15,12 +15,8 @@ def adopt_main_thread(old_ident):
     """
     import threading
 
-    from ..local import local
     from ..thread import get_ident
 
-    if hasattr(threading, "_thread_local_info"):
-        # By its end, Python knows that a foreign thread is gone: now a greenlet.
-        threading._thread_local_info = local()
     main = threading.main_thread()
     if main.ident != old_ident:
         return main.ident == get_ident()
