@@ -67,12 +67,13 @@ def test_map_keeps_the_order(pool):
 
 def test_a_busy_pool_makes_the_next_one_wait(pool):
     gate = Gate()
-    results = [pool.spawn(gate), pool.spawn(gate)]
-    third = verdigris.spawn(pool.spawn, str, 3)
+    results = [pool.spawn(gate) for _ in range(3)]
+    assert pool.size == 2 and len(pool) == 3
+    fourth = verdigris.spawn(pool.spawn, str, 4)
     verdigris.sleep(0)
-    assert not third.ready()
+    assert not fourth.ready()
     gate.open()
-    assert third.get(timeout=10).get(timeout=10) == "3"
+    assert fourth.get(timeout=10).get(timeout=10) == "4"
     verdigris.joinall(results)
 
 
@@ -90,6 +91,23 @@ def test_the_number_of_threads_may_be_changed(pool):
     assert pool.apply(str, (1,)) == "1"
 
 
+def test_a_pool_without_threads_waits_for_some():
+    pool = ThreadPool(0)
+    result = pool.spawn(str, 1)
+    verdigris.sleep(0)
+    assert not result.ready() and pool.size == 0
+    pool.maxsize = 1
+    assert result.get(timeout=10) == "1"
+    pool.kill()
+
+
+def test_apply_async_calls_back(pool):
+    seen = []
+    pool.apply_async(str, (1,), callback=seen.append).get()
+    verdigris.sleep(0)
+    assert seen == ["1"]
+
+
 def test_a_killed_pool_works_again(pool):
     pool.apply(str)
     pool.kill()
@@ -104,8 +122,8 @@ def test_an_idle_thread_ends():
     assert pool.apply(str, (1,)) == "1"
 
 
-@pytest.mark.parametrize("size, error", [(0, ValueError), (-1, ValueError), ("x", TypeError)])
-def test_a_size_must_be_a_positive_number(size, error):
+@pytest.mark.parametrize("size, error", [(-1, ValueError), ("x", TypeError)])
+def test_a_size_must_be_a_number_of_threads(size, error):
     with pytest.raises(error):
         ThreadPool(size)
 

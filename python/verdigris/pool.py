@@ -51,7 +51,7 @@ class Mapping:
             return Greenlet.spawn(self.apply_cb, func, args, kwds, callback)
         greenlet = self.spawn(func, *(args or ()), **(kwds or {}))
         if callback is not None:
-            greenlet.link(_ValueTo(callback))
+            self._link(greenlet, _ValueTo(callback))
         return greenlet
 
     def apply(self, func, args=None, kwds=None):
@@ -93,6 +93,9 @@ class Mapping:
 
     def _call_later(self, callback, result):
         Greenlet.spawn(callback, result)
+
+    def _link(self, call, callback):
+        call.link(callback)
 
     def _is_inside(self):
         return False

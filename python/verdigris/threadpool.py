@@ -23,18 +23,19 @@ _native_lock, _start_native_thread = get_original("_thread", ["allocate_lock", "
 class ThreadPool(Mapping):
     """At most `maxsize` native threads, started when needed.
 
-    `spawn` waits while all of them are busy; `len()` is the number of calls not finished.
+    `spawn` waits while all of them are busy and one more call is queued; `len()` is the number
+    of calls not finished. Unlike gevent's it may be used from any thread.
     """
 
     def __init__(self, maxsize, hub=None, idle_task_timeout=-1):
         """
         Args:
-            maxsize: how many threads at most; at least 1.
+            maxsize: how many threads at most; with 0, calls wait until it is raised.
             hub: whose greenlets wait for the results; None is this thread's.
             idle_task_timeout: seconds after which a thread without work ends; -1 is never.
 
         Raises:
-            ValueError: maxsize is below 1.
+            ValueError: maxsize is negative.
         """
         self.hub = get_hub() if hub is None else hub
         self.idle_task_timeout = idle_task_timeout
@@ -46,7 +47,7 @@ class ThreadPool(Mapping):
         self._finished = Event()
         self._finished.set()
         self._maxsize = _checked(maxsize)
-        self._places = Semaphore(maxsize)
+        self._places = Semaphore(maxsize + QUEUED)
 
     def __repr__(self):
         return (
@@ -78,9 +79,11 @@ class ThreadPool(Mapping):
         self.adjust()
 
     def adjust(self):
-        """End idle threads that are more than `maxsize`."""
-        for _ in range(self._size - max(self._maxsize, self._unfinished)):
+        """End threads that are more than `maxsize`, when they are idle; start those that are lacking."""
+        for _ in range(self._size - self._maxsize):
             self._tasks.put(None)
+        for _ in range(min(self._unfinished, self._maxsize) - self._size):
+            self._start_thread_if_needed()
 
     def spawn(self, func, *args, **kwargs):
         """Have `func(*args, **kwargs)` called in a thread; returns an AsyncResult at once, or
@@ -144,11 +147,14 @@ class ThreadPool(Mapping):
         # The child has none of the threads, and nobody will finish their calls.
         self._tasks = SimpleQueue()
         self._size = self._unfinished = 0
-        self._places = Semaphore(self._maxsize)
+        self._places = Semaphore(self._maxsize + QUEUED)
         self._finished.set()
 
     def _is_blocked(self):
         return not self._places.ready()
+
+    def _link(self, call, callback):
+        call.rawlink(callback)
 
 
 class _Task:
@@ -213,9 +219,13 @@ def _work(tasks, idle_timeout, on_end):
 def _checked(maxsize):
     if not isinstance(maxsize, int):
         raise TypeError(f"maxsize must be an integer: {maxsize!r}")
-    if maxsize < 1:
-        raise ValueError(f"maxsize must be at least 1: {maxsize!r}")
+    if maxsize < 0:
+        raise ValueError(f"maxsize must not be negative: {maxsize!r}")
     return maxsize
+
+
+# A call that is ready to be taken keeps a thread from going idle.
+QUEUED = 1
 
 
 def __getattr__(name):
