@@ -127,9 +127,9 @@ impl Ref {
 
     #[inline]
     pub fn bind<'a, 'py>(&'a self, py: Python<'py>) -> &'a Bound<'py, PyAny> {
+        let _ = py;
         // SAFETY: Ref and Bound<PyAny> are both one non-null owned pointer (Bound's token has no
         // size), and the borrow keeps the reference alive.
-        let _ = py;
         unsafe { &*(std::ptr::from_ref(self).cast::<Bound<'py, PyAny>>()) }
     }
 
@@ -178,10 +178,6 @@ pub struct Slot(std::cell::Cell<Option<Ref>>);
 impl Slot {
     pub const fn empty() -> Self {
         Self(std::cell::Cell::new(None))
-    }
-
-    pub fn new(object: Ref) -> Self {
-        Self(std::cell::Cell::new(Some(object)))
     }
 
     /// The object, borrowed from this slot; null when empty.

@@ -140,7 +140,8 @@ pub(super) fn get<'py>(slf: &Bound<'py, PyAny>, args: Args<'py>) -> PyResult<Bou
     let [block, timeout] = args.bind("get", ["block", "timeout"])?;
     let block = block.map_or(Ok(true), |block| block.is_truthy())?;
     let limit = limit(timeout)?;
-    if !task(slf).is_done() && !(block && wait(slf, &limit)?) {
+    let done = task(slf).is_done() || (block && wait(slf, &limit)?);
+    if !done {
         return Err(if block {
             limit.error(py)
         } else {

@@ -19,7 +19,6 @@ mod waiter;
 pub mod watcher;
 
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 
 pub use event_loop::{EventLoop, HubLink};
 pub use job::Job;
@@ -27,19 +26,6 @@ pub use limit::{Limit, truth};
 pub use timers::{TimerId, TimerTarget};
 pub use wait_queue::WaitQueue;
 pub use waiter::{WaitCell, Waiter, Wake};
-
-/// Schedules `callback(*args)` in this thread's hub, for the next turn.
-pub fn run_callback(py: Python<'_>, callback: Py<PyAny>, args: Py<PyTuple>) -> PyResult<()> {
-    let event_loop = EventLoop::current(py)?;
-    event_loop.get().push(
-        py,
-        Job::Call {
-            callback: callback.into(),
-            args: args.into(),
-        },
-    );
-    Ok(())
-}
 
 /// Adds the names of this module to `_core`.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
