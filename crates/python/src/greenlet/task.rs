@@ -181,8 +181,9 @@ fn finish(slf: &Bound<'_, PyAny>, outcome: PyResult<Bound<'_, PyAny>>) {
             drop(task.value.replace(Some(error.into_value(py).into())));
         }
         Err(error) => {
-            // With the traceback it has now; being raised again elsewhere would lengthen it.
-            drop(task.error.replace(Some(error.value(py).clone().into())));
+            // `into_value` gives it the traceback, which CPython 3.11 keeps apart until then.
+            let value = error.clone_ref(py).into_value(py);
+            drop(task.error.replace(Some(value.into())));
             failure = Some(error);
         }
     }
