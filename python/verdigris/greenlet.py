@@ -144,14 +144,14 @@ class Greenlet(_core.Greenlet):
         return self
 
     def __exit__(self, t, v, tb):
-        """Join; after an error in the block, kill it with that error first."""
+        """Join, and see to it that it is dead; after an error in the block, kill it with that."""
+        if t is not None:
+            self.kill(v if isinstance(v, t) else t)
+            return
         try:
-            if t is None:
-                self.join()
-            else:
-                self.kill((t, v, tb))
+            self.join()
         finally:
-            self.__dict__.pop("_formatted_info", None)
+            self.kill()
 
 
 def _function_name(green):

@@ -99,6 +99,11 @@ class Hub(greenlet):
         state = "destroyed" if self.loop is None else repr(self.loop)
         return f"<{type(self).__name__} {self.name!r} at 0x{id(self):x} {state} thread_ident={self.thread_ident:#x}>"
 
+    @property
+    def minimal_ident(self):
+        """A small number that no living greenlet of this hub has."""
+        return self.ident_registry.get_ident(self)
+
     # Running and waiting
 
     def run(self):

@@ -23,6 +23,7 @@ pub mod trace;
 use pyo3::prelude::*;
 
 pub use object::GreenletRef;
+pub use task_methods::killer;
 pub use thread::Thread;
 
 /// Adds the names of this module to `_core`.

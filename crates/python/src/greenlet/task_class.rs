@@ -321,7 +321,7 @@ static GETSETS: Table<[ffi::PyGetSetDef; 12]> = Table([
         c"exc_info",
         getter_exc_info,
         None,
-        c"The exception that ended it as (type, value, traceback).",
+        c"The exception that ended it as (type, value, traceback), or None.",
     ),
     getset(
         c"args",

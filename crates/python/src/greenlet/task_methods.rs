@@ -166,12 +166,17 @@ pub(super) fn kill<'py>(slf: &Bound<'py, PyAny>, args: Args<'py>) -> PyResult<Bo
     let [exception, block, timeout] = args.bind("kill", ["exception", "block", "timeout"])?;
     let block = block.map_or(Ok(true), |block| block.is_truthy())?;
     let limit = limit(timeout)?;
-    let error = switch::exception(py, exception, None, None)?;
-    schedule_kill(slf, error)?;
+    schedule_kill(slf, killer(py, exception))?;
     if block {
         wait(slf, &limit)?;
     }
     Ok(py.None().into_bound(py))
+}
+
+/// What a greenlet is killed with: the exception, or the TypeError that says that it is none. It
+/// dies either way, as one who kills expects.
+pub fn killer<'py>(py: Python<'py>, exception: Option<Bound<'py, PyAny>>) -> PyErr {
+    switch::exception(py, exception, None, None).unwrap_or_else(|error| error)
 }
 
 pub(super) fn throw<'py>(slf: &Bound<'py, PyAny>, args: Args<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -258,7 +263,7 @@ pub(super) fn exc_info(slf: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
                 traceback,
             ]
         }
-        None => [py.None(), py.None(), py.None()],
+        None => return Ok(py.None()),
     };
     Ok(PyTuple::new(py, triple)?.into_any().unbind())
 }

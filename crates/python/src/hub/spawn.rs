@@ -1,5 +1,6 @@
 //! Raw greenlets that the hub starts, and killing.
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -8,7 +9,7 @@ use super::gather;
 use super::job::Job;
 use super::limit::{Limit, truth};
 use super::waiter::{Waiter, Wake};
-use crate::greenlet::{GreenletRef, object, switch, task};
+use crate::greenlet::{GreenletRef, killer, object, task};
 
 /// spawn_raw(function, *args, **kwargs)
 ///
@@ -22,6 +23,12 @@ pub fn spawn_raw<'py>(
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = function.py();
+    if !function.is_callable() {
+        return Err(PyTypeError::new_err(format!(
+            "function must be callable, not {}",
+            function.repr()?
+        )));
+    }
     let run = match args.is_empty() && kwargs.is_none() {
         true => function,
         false => bind_arguments(function, args, kwargs)?,
@@ -52,8 +59,7 @@ fn bind_arguments<'py>(
 #[pyo3(signature = (greenlet, exception = None))]
 pub fn kill(greenlet: &Bound<'_, PyAny>, exception: Option<Bound<'_, PyAny>>) -> PyResult<()> {
     GreenletRef::new(greenlet)?;
-    let error = switch::exception(greenlet.py(), exception, None, None)?;
-    task::schedule_kill(greenlet, error)
+    task::schedule_kill(greenlet, killer(greenlet.py(), exception))
 }
 
 /// killall(greenlets, exception=GreenletExit, block=True, timeout=None)
@@ -75,8 +81,7 @@ pub fn killall(
         GreenletRef::new(greenlet)?;
     }
     for greenlet in &greenlets {
-        let error = switch::exception(py, exception.clone(), None, None)?;
-        task::schedule_kill(greenlet, error)?;
+        task::schedule_kill(greenlet, killer(py, exception.clone()))?;
     }
     if !block || greenlets.is_empty() {
         return Ok(());
