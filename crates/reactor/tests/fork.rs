@@ -19,6 +19,7 @@ fn the_child_parts_from_its_parent() {
         assert_eq!(wait(&mut reactor), [Ready::Woken]);
         reactor.disarm(key, Interest::READ);
         reactor.deregister(key);
+        waker.wake();
     });
 
     // Neither the child's wake-up nor its taking out of the fd came through to here.

@@ -72,6 +72,16 @@ fn a_peer_that_closes_makes_all_ready() {
 }
 
 #[test]
+fn a_hang_up_alone_is_ready_for_what_is_armed() {
+    let mut reactor = Reactor::new().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let key = reactor.register(reader.as_raw_fd());
+    reactor.arm(key, Interest::READ).unwrap();
+    drop(writer);
+    assert_eq!(wait(&mut reactor), [io(key, Interest::READ)]);
+}
+
+#[test]
 fn a_regular_file_is_ready_at_once() {
     let mut reactor = Reactor::new().unwrap();
     let file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();

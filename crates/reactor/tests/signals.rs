@@ -36,7 +36,9 @@ fn it_ends_a_wait_in_another_thread() {
     let mut reactor = Reactor::new().unwrap();
     reactor.add_signal(libc::SIGUSR2).unwrap();
     let other = thread::spawn(|| raise(libc::SIGUSR2));
-    assert_eq!(told(&wait(&mut reactor)), [libc::SIGUSR2]);
+    let ready = wait(&mut reactor);
+    assert_eq!(told(&ready), [libc::SIGUSR2]);
+    assert!(ready.contains(&Ready::Woken));
     other.join().unwrap();
 }
 
