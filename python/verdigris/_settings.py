@@ -7,16 +7,19 @@ made; changing it later does not change what is there already.
 import os
 from importlib import import_module
 
+from . import _core
+
 __all__ = ["Config", "config"]
 
 
 class Setting:
     """One setting: where its value comes from, and what values there are."""
 
-    def __init__(self, variable, default, parse, doc):
+    def __init__(self, variable, default, parse, doc, apply=None):
         self.variable = variable
         self.default = default
         self.parse = parse
+        self.apply = apply
         self.__doc__ = doc
 
     def __set_name__(self, owner, name):
@@ -31,7 +34,9 @@ class Setting:
         return config.settings[self.name]
 
     def __set__(self, config, value):
-        config.settings[self.name] = self.parse(value)
+        value = config.settings[self.name] = self.parse(value)
+        if self.apply is not None:
+            self.apply(value)
 
 
 def boolean(value):
@@ -156,7 +161,11 @@ class Config:
     )
     trace_malloc = Setting("PYTHONTRACEMALLOC", False, boolean, "Python's own switch for tracing memory.")
     track_greenlet_tree = Setting(
-        "GEVENT_TRACK_GREENLET_TREE", True, boolean, "Remember where and by whom each greenlet was spawned."
+        "GEVENT_TRACK_GREENLET_TREE",
+        True,
+        boolean,
+        "Remember where and by whom each greenlet was spawned.",
+        apply=_core.track_greenlet_tree,
     )
     monitor_thread = Setting("GEVENT_MONITOR_THREAD_ENABLE", False, boolean, "Watch hubs from another thread.")
     max_blocking_time = Setting(

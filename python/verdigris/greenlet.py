@@ -5,6 +5,7 @@ and keeps its result or its error. Override `_run()` in a subclass.
 """
 
 import sys
+from os import environ
 
 from . import _core
 from ._core import getcurrent, joinall, killall
@@ -13,6 +14,13 @@ from ._core import greenlet as _raw_greenlet
 __all__ = ["FailureSpawnedLink", "Greenlet", "SpawnedLink", "SuccessSpawnedLink", "getcurrent", "joinall", "killall"]
 
 _spawn_callbacks: list = []
+
+
+if environ.get("GEVENT_TRACK_GREENLET_TREE"):
+    # The Rust side tracks unless it is told not to; reading the setting tells it.
+    from ._settings import config
+
+    _ = config.track_greenlet_tree
 
 
 class SpawnedLink:
@@ -64,6 +72,27 @@ class FailureSpawnedLink(SpawnedLink):
             super().__call__(source)
 
 
+class SpawningFrame:
+    """A frame that a greenlet was made from, of which the code and the line are left."""
+
+    __slots__ = ("f_back", "f_code", "f_lineno")
+
+    def __init__(self, f_code, f_lineno, f_back):
+        self.f_code = f_code
+        self.f_lineno = f_lineno
+        self.f_back = f_back
+
+    @property
+    def f_globals(self):
+        """Empty: the frame's own are not kept alive for this."""
+        return {}
+
+    @property
+    def f_locals(self):
+        """Empty: the frame's own are not kept alive for this."""
+        return {}
+
+
 class Greenlet(_core.Greenlet):
     """A greenlet that the hub runs, and that keeps what comes of it.
 
@@ -107,6 +136,17 @@ class Greenlet(_core.Greenlet):
         if given is None:
             given = self.__dict__["_minimal_ident"] = self.parent.ident_registry.get_ident(self)
         return given
+
+    @property
+    def spawning_stack(self):
+        """The stack that it was made from: a frame-like object, or None if it is not known.
+
+        It has `f_code`, `f_lineno` and `f_back`; traceback.print_stack() can print it.
+        """
+        frame = None
+        for code, line in reversed(self._spawning_lines):
+            frame = SpawningFrame(code, line, frame)
+        return frame
 
     @staticmethod
     def add_spawn_callback(callback):

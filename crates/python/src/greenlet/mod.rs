@@ -12,6 +12,7 @@ mod entry;
 pub mod local_dict;
 mod method;
 pub mod object;
+mod spawn_tree;
 pub mod switch;
 pub mod task;
 mod task_class;
@@ -36,6 +37,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(thread::get_pending_cleanup_count, module)?)?;
     module.add_function(wrap_pyfunction!(thread::set_thread_local, module)?)?;
     module.add("_C_API", c_api::capsule(py)?)?;
+    module.add_function(wrap_pyfunction!(spawn_tree::track_greenlet_tree, module)?)?;
     module.add_function(wrap_pyfunction!(getcurrent, module)?)?;
     module.add_function(wrap_pyfunction!(trace::settrace, module)?)?;
     module.add_function(wrap_pyfunction!(trace::gettrace, module)?)?;

@@ -13,9 +13,10 @@ use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyString, PyTuple, PyType};
 
 use super::object::{self, GreenletRef, PyGreenlet, Status, of};
+use super::spawn_tree::Origin;
 use super::switch::Carried;
 use super::task_class::task_type;
 use crate::error::GreenletExit;
@@ -32,8 +33,7 @@ pub struct Task {
     pub(super) error: Slot,
     pub(super) links: WaitQueue,
     pub(super) timer: Cell<Option<TimerId>>,
-    pub(super) spawner: Slot,
-    pub(super) tree_locals: Slot,
+    pub(super) origin: Origin,
 }
 
 /// How far a `Greenlet` has come.
@@ -58,8 +58,7 @@ impl Task {
             error: Slot::empty(),
             links: WaitQueue::default(),
             timer: Cell::new(None),
-            spawner: Slot::empty(),
-            tree_locals: Slot::empty(),
+            origin: Origin::default(),
         }
     }
 
@@ -95,12 +94,11 @@ impl Task {
             &self.kwargs,
             &self.value,
             &self.error,
-            &self.spawner,
-            &self.tree_locals,
         ];
         for slot in slots {
             see(slot.as_ptr());
         }
+        self.origin.each_object(see);
         self.links.each_object(see);
     }
 
@@ -111,12 +109,11 @@ impl Task {
             &self.kwargs,
             &self.value,
             &self.error,
-            &self.spawner,
-            &self.tree_locals,
         ];
         for slot in slots {
             drop(slot.take());
         }
+        self.origin.clear();
         // SAFETY: the collector holds the GIL.
         self.links.clear(unsafe { Python::assume_attached() });
     }
@@ -218,15 +215,23 @@ unsafe extern "C" {
     ) -> *mut ffi::PyObject;
 }
 
+/// What a class has under `name`, by itself or by its bases, without binding it.
+pub(super) fn lookup<'py>(
+    class: &Bound<'py, PyType>,
+    name: &Bound<'py, PyString>,
+) -> Option<Bound<'py, PyAny>> {
+    // SAFETY: both are alive; the answer is borrowed from the class, or null without an exception.
+    unsafe {
+        let found = _PyType_Lookup(class.as_type_ptr(), name.as_ptr());
+        Bound::from_borrowed_ptr_or_opt(class.py(), found)
+    }
+}
+
 /// Whether a subclass has a `_run` of its own.
 pub(super) fn overrides_run(slf: &Bound<'_, PyAny>) -> bool {
-    static NAME: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let py = slf.py();
-    let name = NAME.get_or_init(py, || intern!(py, "_run").clone().unbind().into_any());
-    let ours = run_descriptor(py);
-    // SAFETY: a type look-up through the method cache gives a borrowed pointer, only compared.
-    let found = unsafe { _PyType_Lookup(ffi::Py_TYPE(slf.as_ptr()), name.as_ptr()) };
-    found != ours
+    let found = lookup(&slf.get_type(), intern!(py, "_run"));
+    !found.is_some_and(|found| found.as_ptr() == run_descriptor(py))
 }
 
 /// The descriptor of `_run` in our own type.

@@ -16,7 +16,7 @@ use super::class::base_type;
 use super::method::{
     Args, GETSETS_END, METHODS_END, Table, def, enter, fastcall, getset, getter, setter, slot,
 };
-use super::object::{self, GreenletRef, PyGreenlet, inner};
+use super::object::{self, PyGreenlet, inner};
 use super::task::{Phase, Task, overrides_run, task};
 use super::task_methods::{
     exc_info, get, is_dead, is_started, join, kill, method_truth, or_none, rawlink, set_slot,
@@ -44,37 +44,12 @@ fn make<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
     let py = class.py();
     let hub = EventLoop::current(py)?.get().hub(py)?;
     let new = Box::new(Task::new());
-    note_spawner(py, &new)?;
+    new.origin.note(class)?;
     // SAFETY: the class is ours or a subtype: it is the one that tp_new or a classmethod got.
     unsafe {
         let object = object::alloc(class.as_type_ptr(), hub, Some(new));
         Bound::from_owned_ptr_or_err(py, object)
     }
-}
-
-/// Remembers who spawned it (weakly), and shares that greenlet's tree locals.
-fn note_spawner(py: Python<'_>, new: &Task) -> PyResult<()> {
-    let spawner = GreenletRef::current(py)?;
-    // SAFETY: greenlets can be weakly referred to; CPython gives the same reference each time.
-    let weak = unsafe {
-        Bound::from_owned_ptr_or_err(
-            py,
-            ffi::PyWeakref_NewRef(spawner.bind(py).as_ptr(), ptr::null_mut()),
-        )?
-    };
-    drop(new.spawner.replace(Some(weak.into())));
-    if let Some(theirs) = &spawner.inner().task {
-        let locals = match theirs.tree_locals.get(py) {
-            Some(locals) => locals,
-            None => {
-                let locals = PyDict::new(py).into_any();
-                drop(theirs.tree_locals.replace(Some(locals.clone().into())));
-                locals
-            }
-        };
-        drop(new.tree_locals.replace(Some(locals.into())));
-    }
-    Ok(())
 }
 
 fn set_call(
@@ -249,7 +224,15 @@ getter!(getter_loop, |slf| Ok(slf
     .getattr("parent")?
     .getattr("loop")?
     .unbind()));
-getter!(getter_spawner, |slf| Ok(or_none(slf, &task(slf).spawner)));
+getter!(getter_spawner, |slf| Ok(or_none(
+    slf,
+    &task(slf).origin.spawner
+)));
+getter!(getter_lines, |slf| Ok(task(slf)
+    .origin
+    .lines(slf.py())?
+    .into_any()
+    .unbind()));
 getter!(getter_tree_locals, tree_locals);
 setter!(setter_run, |slf, value| {
     set_slot(&task(slf).function, value);
@@ -270,7 +253,7 @@ setter!(setter_kwargs, |slf, value| {
     Ok(())
 });
 setter!(setter_tree_locals, |slf, value| {
-    set_slot(&task(slf).tree_locals, value);
+    set_slot(&task(slf).origin.locals, value);
     Ok(())
 });
 
@@ -292,7 +275,7 @@ static METHODS: Table<[ffi::PyMethodDef; 15]> = Table([
     METHODS_END,
 ]);
 
-static GETSETS: Table<[ffi::PyGetSetDef; 12]> = Table([
+static GETSETS: Table<[ffi::PyGetSetDef; 13]> = Table([
     getset(
         c"dead",
         getter_dead,
@@ -347,6 +330,12 @@ static GETSETS: Table<[ffi::PyGetSetDef; 12]> = Table([
         getter_spawner,
         None,
         c"A weak reference to the greenlet that made it.",
+    ),
+    getset(
+        c"_spawning_lines",
+        getter_lines,
+        None,
+        c"The stack that it was made from: (code, line number), innermost first.",
     ),
     getset(
         c"spawn_tree_locals",

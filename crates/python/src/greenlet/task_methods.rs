@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyTuple, PyType};
 
 use super::method::Args;
 use super::object::{GreenletRef, Status, of};
@@ -269,12 +269,7 @@ pub(super) fn exc_info(slf: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
 }
 
 pub(super) fn tree_locals(slf: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-    let py = slf.py();
-    let task = task(slf);
-    if task.tree_locals.is_empty() {
-        drop(task.tree_locals.replace(Some(PyDict::new(py).into())));
-    }
-    Ok(or_none(slf, &task.tree_locals))
+    Ok(task(slf).origin.shared_locals(slf.py()).unbind())
 }
 
 pub(super) fn set_slot(slot: &Slot, value: Option<Bound<'_, PyAny>>) {

@@ -1,0 +1,133 @@
+//! Where a `Greenlet` comes from: who made it, from which lines, and what its whole tree shares.
+//!
+//! It is noted for each greenlet, so it must cost next to nothing: code objects and instruction
+//! offsets are kept, and made into lines when somebody asks.
+
+#![expect(unsafe_code, reason = "frames are walked through the C API")]
+
+use std::cell::Cell;
+use std::ffi::c_int;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pyo3::ffi;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple, PyType};
+
+use super::object::GreenletRef;
+use super::task::lookup;
+use crate::gil::{Ref, Slot};
+
+/// What is noted when a `Greenlet` is made.
+#[derive(Default)]
+pub struct Origin {
+    /// A weak reference to the greenlet that made it.
+    pub spawner: Slot,
+    /// A dict that all share that descend from one greenlet of the main greenlet's.
+    pub locals: Slot,
+    frames: Cell<Box<[Frame]>>,
+}
+
+/// One frame of the stack that a greenlet was made from.
+struct Frame {
+    code: Ref,
+    offset: c_int,
+}
+
+static TRACKED: AtomicBool = AtomicBool::new(true);
+
+/// track_greenlet_tree(flag)
+///
+/// Whether greenlets that are made from now on note where they come from.
+#[pyfunction]
+pub fn track_greenlet_tree(flag: bool) {
+    TRACKED.store(flag, Ordering::Relaxed);
+}
+
+impl Origin {
+    /// Notes the running greenlet as the one that makes an instance of `class`.
+    pub fn note(&self, class: &Bound<'_, PyType>) -> PyResult<()> {
+        if !TRACKED.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let py = class.py();
+        let spawner = GreenletRef::current(py)?;
+        // SAFETY: greenlets can be weakly referred to; CPython gives the same reference each time.
+        let weak = unsafe {
+            let spawner = spawner.bind(py).as_ptr();
+            Bound::from_owned_ptr_or_err(py, ffi::PyWeakref_NewRef(spawner, ptr::null_mut()))?
+        };
+        drop(self.spawner.replace(Some(weak.into())));
+        if let Some(theirs) = &spawner.inner().task {
+            let locals = theirs.origin.shared_locals(py);
+            drop(self.locals.replace(Some(locals.into())));
+        }
+        self.frames.set(frames(limit(class)));
+        Ok(())
+    }
+
+    /// The tree's dict, made when first asked for.
+    pub fn shared_locals<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.locals.get(py).unwrap_or_else(|| {
+            let locals = PyDict::new(py).into_any();
+            drop(self.locals.replace(Some(locals.clone().into())));
+            locals
+        })
+    }
+
+    /// The frames as (code, line number), innermost first.
+    pub fn lines<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let frames = self.frames.take();
+        let lines: Vec<_> = frames
+            .iter()
+            .map(|frame| {
+                let code = frame.code.bind(py).clone();
+                // SAFETY: a frame's code is a code object, and the offset is one of its own.
+                let line = unsafe { ffi::PyCode_Addr2Line(code.as_ptr().cast(), frame.offset) };
+                (code, line)
+            })
+            .collect();
+        self.frames.set(frames);
+        PyTuple::new(py, lines)
+    }
+
+    pub fn each_object(&self, see: &mut impl FnMut(*mut ffi::PyObject)) {
+        see(self.spawner.as_ptr());
+        see(self.locals.as_ptr());
+    }
+
+    pub fn clear(&self) {
+        drop((self.spawner.take(), self.locals.take()));
+    }
+}
+
+/// How many frames `class` wants to have kept.
+fn limit(class: &Bound<'_, PyType>) -> usize {
+    lookup(class, intern!(class.py(), "spawning_stack_limit"))
+        .and_then(|limit| limit.extract().ok())
+        .unwrap_or(0)
+}
+
+/// The innermost frames of the running greenlet.
+fn frames(limit: usize) -> Box<[Frame]> {
+    let mut frames = Vec::with_capacity(limit);
+    // SAFETY: the GIL is held. GetFrame, GetBack and GetCode give new references or null; each is
+    // given up here, or to a Ref.
+    unsafe {
+        let mut at = ffi::PyThreadState_GetFrame(ffi::PyThreadState_Get());
+        while !at.is_null() && frames.len() < limit {
+            if let Some(code) = Ref::from_owned(ffi::PyFrame_GetCode(at).cast()) {
+                frames.push(Frame {
+                    code,
+                    offset: ffi::PyFrame_GetLasti(at),
+                });
+            }
+            let back = ffi::PyFrame_GetBack(at);
+            ffi::Py_DECREF(at.cast());
+            at = back;
+        }
+        ffi::Py_XDECREF(at.cast());
+    }
+    frames.into_boxed_slice()
+}

@@ -1,0 +1,113 @@
+"""`Greenlet` above the raw one: links, names, where it comes from."""
+
+import gc
+import weakref
+
+import pytest
+
+import verdigris
+from verdigris.greenlet import Greenlet
+
+
+def spawn_here(function):
+    return verdigris.spawn(function)
+
+
+def test_the_spawning_stack_names_the_lines_that_it_was_made_from():
+    frame = spawn_here(int).spawning_stack
+    names = []
+    while frame is not None:
+        names.append(frame.f_code.co_name)
+        frame = frame.f_back
+    assert names[:2] == ["spawn_here", "test_the_spawning_stack_names_the_lines_that_it_was_made_from"]
+    assert len(names) <= Greenlet.spawning_stack_limit
+
+
+def test_the_tree_is_not_tracked_when_the_setting_says_so():
+    verdigris.config.track_greenlet_tree = False
+    try:
+        greenlet = spawn_here(int)
+        assert greenlet.spawning_stack is None
+        assert greenlet.spawning_greenlet is None
+    finally:
+        verdigris.config.track_greenlet_tree = True
+
+
+def test_a_tree_shares_its_locals_and_two_trees_do_not():
+    seen = []
+
+    def child():
+        seen.append(verdigris.getcurrent().spawn_tree_locals)
+
+    def root():
+        seen.append(verdigris.getcurrent().spawn_tree_locals)
+        verdigris.spawn(child).join()
+
+    verdigris.joinall([verdigris.spawn(root), verdigris.spawn(root)])
+    first, second, first_child, second_child = seen
+    assert first is first_child
+    assert second is second_child
+    assert first is not second
+
+
+def test_links_run_when_it_ends_and_may_block():
+    told = []
+
+    def link(greenlet):
+        verdigris.sleep(0)
+        told.append(greenlet.value)
+
+    greenlet = verdigris.spawn(lambda: 7)
+    greenlet.link(link)
+    greenlet.link_exception(told.append)
+    greenlet.join()
+    verdigris.wait(timeout=1)
+    assert told == [7]
+
+
+def test_a_killed_greenlet_that_was_not_started_never_runs():
+    ran = []
+    greenlet = verdigris.spawn(ran.append, 1)
+    greenlet.kill()
+    assert greenlet.dead
+    assert greenlet.successful()
+    verdigris.sleep(0)
+    assert ran == []
+
+
+def test_leaving_a_with_block_by_an_error_kills_with_that_error():
+    with pytest.raises(KeyError), verdigris.spawn(verdigris.sleep, 100) as greenlet:
+        verdigris.sleep(0)
+        raise KeyError("block")
+    assert isinstance(greenlet.exception, KeyError)
+
+
+def test_a_finished_greenlet_holds_nothing_of_its_call():
+    class Argument:
+        pass
+
+    argument = Argument()
+    alive = weakref.ref(argument)
+    greenlet = verdigris.spawn(lambda _: None, argument)
+    greenlet.join()
+    del argument
+    gc.collect()
+    assert alive() is None
+
+
+def test_minimal_idents_are_reused():
+    greenlet = verdigris.spawn(int)
+    number = greenlet.minimal_ident
+    assert greenlet.name == f"Greenlet-{number}"
+    greenlet.join()
+    del greenlet
+    gc.collect()
+    assert verdigris.spawn(int).minimal_ident == number
+
+
+def test_what_cannot_be_called_cannot_be_spawned():
+    for spawn in (verdigris.spawn, verdigris.spawn_raw):
+        with pytest.raises(TypeError):
+            spawn(3)
+    with pytest.raises(TypeError):
+        verdigris.spawn_later(0, 3)
