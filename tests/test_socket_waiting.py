@@ -7,7 +7,7 @@ import threading
 import pytest
 
 import verdigris
-from verdigris import socket
+from verdigris import select, socket
 from verdigris.event import AsyncResult
 from verdigris.exceptions import ConcurrentObjectUseError, InvalidThreadUseError, LoopExit
 from verdigris.socket import cancel_wait_ex
@@ -308,6 +308,17 @@ class TestWaiting:
         socket.cancel_wait(watcher)
         with pytest.raises(cancel_wait_ex):
             waiting.get()
+
+    def test_closing_tells_those_who_wait_for_the_number(self, pair):
+        number = pair[0].fileno()
+        waiting = verdigris.spawn(socket.wait_read, number)
+        selecting = verdigris.spawn(select.select, [number], [], [])
+        run_until_parked(waiting, selecting)
+        pair[0].close()
+        waiting.get()
+        with pytest.raises(OSError) as caught:
+            selecting.get()
+        assert caught.value.errno == errno.EBADF
 
     def test_a_wait_that_does_not_count(self, pair):
         """With nothing else to run, the loop ends although a greenlet waits."""

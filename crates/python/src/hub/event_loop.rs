@@ -105,6 +105,13 @@ impl EventLoop {
         }
     }
 
+    /// This thread's loop, if it has one yet.
+    pub fn existing(py: Python<'_>) -> Option<Bound<'_, EventLoop>> {
+        let thread = Thread::current(py).ok()?;
+        let link = thread.hub.borrow();
+        link.as_ref().map(|link| link.event_loop.bind(py).clone())
+    }
+
     /// This thread's loop, unless the caller is the hub, which cannot wait for itself.
     pub fn for_blocking(py: Python<'_>) -> PyResult<Bound<'_, EventLoop>> {
         let event_loop = Self::current(py)?;

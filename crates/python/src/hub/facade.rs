@@ -135,7 +135,7 @@ impl EventLoop {
 
     /// An fd is about to be closed: who waits for it, or watches it, is told that it is ready, and will find it closed.
     /// Returns whether there was anybody.
-    fn closing_fd(&self, py: Python<'_>, fd: RawFd) -> bool {
+    pub fn closing_fd(&self, py: Python<'_>, fd: RawFd) -> bool {
         let keys = self.with_reactor(py, |reactor| reactor.forget_fd(fd));
         for &key in &keys {
             notify(self, py, key, Readiness::BOTH);

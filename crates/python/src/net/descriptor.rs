@@ -12,6 +12,7 @@ use rustix::net::{AddressFamily, Protocol, SocketFlags, SocketType, socket_with,
 use super::socket::{Identity, Socket};
 use super::{buffer, python};
 use crate::error::os_error;
+use crate::hub::EventLoop;
 use crate::hub::io::Source;
 
 /// A descriptor that does not block and is not inherited, and what kind of socket it is.
@@ -111,8 +112,12 @@ impl Socket {
                 state.inner.as_ref().map(|inner| inner.clone_ref(py)),
             )
         };
-        if let (Some(_), Some(identity)) = (&fd, self.identity.get()) {
+        if let (Some(fd), Some(identity)) = (&fd, self.identity.get()) {
             identity.source.close(py, || python::cancel_wait_error(py));
+            // Others may watch the number without our help, as select does.
+            if let Some(event_loop) = EventLoop::existing(py) {
+                event_loop.get().closing_fd(py, fd.as_raw_fd());
+            }
         }
         if let Some(inner) = inner {
             inner.call_method0(py, "detach")?;
