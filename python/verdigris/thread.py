@@ -35,7 +35,13 @@ _native_stack_size = _native.stack_size
 
 def get_ident(gr=None):
     """A number for the current greenlet, or for `gr`; no other living one has it."""
-    return id(getcurrent() if gr is None else gr)
+    if gr is None:
+        try:
+            gr = getcurrent()
+        except RuntimeError:
+            # The interpreter is going down and so has this thread's greenlet; locks still ask.
+            pass
+    return id(gr)
 
 
 lock = LockType
@@ -116,9 +122,13 @@ class _ThreadHandle:
 
 
 def _make_thread_handle(ident):
-    """A handle for a greenlet that was not started by `start_joinable_thread`."""
+    """A handle for the current greenlet, which `start_joinable_thread` has not started.
+
+    `ident` is what `threading` takes for its number. In the child of a fork that is the number
+    of the native main thread, so it is not looked at.
+    """
     handle = _ThreadHandle()
-    handle._ident = ident
+    handle._ident = get_ident()
     return handle
 
 

@@ -57,7 +57,8 @@ def main_native_thread():
 
 def _shutdown():
     """At the end of the program: wait for threads that are not daemons, greenlets too."""
-    done = {_native.current_thread(), _native_main_thread}
+    # In the child of a fork the main thread is the greenlet that forked, not this one.
+    done = {_native.current_thread(), _native.main_thread(), _native_main_thread}
     while others := [thread for thread in _native.enumerate() if thread not in done and _is_waited_for(thread)]:
         for thread in others:
             thread.join()
