@@ -281,9 +281,10 @@ pub fn set_thread_local(key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyR
 /// RuntimeError while the interpreter is being finalized: threads and modules are half gone, and
 /// a finalizer that switched now would run in what is left of them.
 pub fn refuse_at_exit() -> PyResult<()> {
-    // SAFETY: both only read a flag of the runtime.
+    // SAFETY: it only reads a flag of the runtime.
     #[cfg(Py_3_13)]
     let finalizing = unsafe { ffi::Py_IsFinalizing() };
+    // SAFETY: it only reads a flag of the runtime.
     #[cfg(not(Py_3_13))]
     let finalizing = unsafe { _Py_IsFinalizing() };
     if finalizing != 0 {
