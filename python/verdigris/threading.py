@@ -64,6 +64,8 @@ def _shutdown():
             thread.join()
         # One that was native when patching was done stays listed though it has ended.
         done.update(others)
+    # Before Python 3.13 it would wait for the main thread, too, if it did not know it by this.
+    _native_main_thread._ident = get_ident()
     _native_shutdown()
 
 
