@@ -403,6 +403,26 @@ def test_a_logger_is_a_log():
     assert '"GET / HTTP/1.1" 200' in lines[0][1] and not lines[0][1].endswith("\n")
 
 
+def test_a_unix_socket(tmp_path):
+    seen, log = [], StringIO()
+
+    def application(environ, start_response):
+        seen.append(environ)
+        return hello(environ, start_response)
+
+    path = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        with WSGIServer(listener, application, log=log), socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(path)
+            connection.sendall(GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n").encode())
+            with connection.makefile("rb") as file:
+                assert file.read().endswith(b"\r\n\r\nhello")
+    assert "REMOTE_ADDR" not in seen[0] and seen[0]["SERVER_NAME"] == seen[0]["SERVER_PORT"] == ""
+    assert log.getvalue().startswith("- - - [")
+
+
 def test_arguments():
     with pytest.raises(NotImplementedError):
         WSGIServer(("127.0.0.1", 0), hello, keyfile="k", certfile="c")

@@ -52,7 +52,7 @@ impl BodyWriter {
             }
             // A chunk of no bytes would end the body.
             Self::Chunked if length == 0 => return Ok(false),
-            Self::Chunked => out.extend_from_slice(format!("{length:x}\r\n").as_bytes()),
+            Self::Chunked => write_size(length, out),
             Self::UntilClose | Self::AsGiven => {}
         }
         Ok(true)
@@ -240,6 +240,15 @@ pub(crate) struct Settled {
     pub(crate) writer: BodyWriter,
     pub(crate) keep_alive: bool,
     pub(crate) switching: bool,
+}
+
+/// The line that announces a chunk.
+fn write_size(length: usize, out: &mut Vec<u8>) {
+    let digits = usize::BITS.div_ceil(4) - length.leading_zeros() / 4;
+    for place in (0..digits).rev() {
+        out.push(b"0123456789abcdef"[length >> (4 * place) & 0xf]);
+    }
+    out.extend_from_slice(b"\r\n");
 }
 
 /// The code of `"200 OK"`, if the whole is a status that may be sent as a final one.

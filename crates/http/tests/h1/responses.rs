@@ -252,6 +252,18 @@ fn data_in_two_halves_is_the_same() {
 }
 
 #[test]
+fn chunks_of_every_size_are_announced() {
+    for length in [1, 9, 10, 15, 16, 255, 256, 4096, 65_535, 1 << 20] {
+        let mut connection = asked(GET);
+        let mut out = Vec::new();
+        send_head(&mut connection, "200 OK", BodyLength::Unknown, &mut out).unwrap();
+        out.clear();
+        assert!(connection.announce_data(length, &mut out).unwrap());
+        assert_eq!(out, format!("{length:x}\r\n").as_bytes());
+    }
+}
+
+#[test]
 fn a_body_without_its_head() {
     for (length, chunked, input) in [
         (Some(2), false, "abc"),

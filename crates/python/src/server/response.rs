@@ -140,7 +140,7 @@ impl Handler {
         Self::check_status(slf, data.is_truthy()?)?;
         let bytes = body_bytes(data)?;
         Self::check_length(slf, bytes.len())?;
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(bytes.len().min(COPIED) + CHUNK_ROOM);
         if !slf.get().state(py).headers_sent {
             if slf.get().state(py).head.is_none() {
                 let message = "The application did not call start_response()";
@@ -388,6 +388,9 @@ fn with_date<R>(py: Python<'_>, body: impl FnOnce(&str) -> R) -> R {
 /// Bodies up to this many bytes are copied behind their head, to be sent with it; copying
 /// more costs more than a second system call.
 const COPIED: usize = 64 * 1024;
+
+/// Enough for what frames a chunk.
+const CHUNK_ROOM: usize = 32;
 
 /// Enough for most heads.
 const HEAD_ROOM: usize = 512;
