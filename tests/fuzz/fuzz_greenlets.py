@@ -10,6 +10,7 @@ the fuzz itself.
 
 import argparse
 import faulthandler
+import gc
 import random
 import sys
 import threading
@@ -51,6 +52,7 @@ def main() -> int:
     faulthandler.enable()
     faulthandler.dump_traceback_later(options.seconds * 2 + 120, exit=True)
     sys.setswitchinterval(0.0005)
+    gc.set_threshold(200, 5, 5)
     # The real greenlet starts each at the depth of whoever starts it, and on the same C stack.
     sys.setrecursionlimit(20_000)
     threading.stack_size(256 << 20)
