@@ -89,22 +89,28 @@ class TestEnding:
         with Timeout(60) as timeout, pytest.raises(AssertionError, match="is already started"):
             timeout.start()
 
-    def test_ended_after_the_timer_fired_it_does_not_come(self):
-        event, timeout = Event(), Timeout(SHORT)
+    def test_ended_and_started_anew_between_its_timer_and_its_turn(self):
+        timeout = Timeout(2 * SHORT)
 
-        def end():
-            # Nobody switches here until the timer is overdue.
-            loop = gevent.get_hub().loop
-            deadline = loop.now() + 3 * SHORT
-            while loop.now() < deadline:
-                loop.update_now()
+        def start_anew():
+            gevent.sleep(SHORT)
             timeout.cancel()
-            event.set()
+            timeout.seconds = 60
+            timeout.start()
+            gevent.sleep(0)
+            gevent.sleep(0)
+            return timeout.pending
 
+        greenlet = gevent.spawn(start_anew)
+        gevent.sleep(0)
         timeout.start()
-        gevent.spawn(end)
-        assert event.wait(60)
-        gevent.sleep(2 * SHORT)
+        # Nobody else runs until both timers are overdue, so they fire in one turn.
+        loop = gevent.get_hub().loop
+        deadline = loop.now() + 4 * SHORT
+        while loop.now() < deadline:
+            loop.update_now()
+        assert greenlet.get() is True
+        timeout.close()
 
     def test_none_never_comes(self):
         with Timeout(None) as timeout:
