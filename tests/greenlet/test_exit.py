@@ -1,5 +1,7 @@
 """The end of the interpreter, and of threads, with greenlets still about."""
 
+import pytest
+
 from programs import output_of, python
 
 # While this is deleted, the interpreter is ending. Daemon threads that want to go on running Python then end on the
@@ -25,9 +27,19 @@ def at_exit(program: str, seconds: float) -> str:
     return result.stdout
 
 
-def test_daemon_threads_end_in_raw_greenlets() -> None:
-    program = """if True:
+@pytest.mark.parametrize(
+    "where",
+    [
+        "greenlet(spin).switch(ready)",
+        "verdigris.spawn(spin, ready).join()",
+        "verdigris.get_hub().loop.run_callback(spin, ready), verdigris.sleep(9)",
+    ],
+    ids=["raw greenlet", "Greenlet", "callback in the hub"],
+)
+def test_daemon_threads_end_wherever_they_run_python(where: str) -> None:
+    program = f"""if True:
         import threading
+        import verdigris
         from verdigris.rawgreenlet import greenlet
 
         def spin(ready):
@@ -37,7 +49,7 @@ def test_daemon_threads_end_in_raw_greenlets() -> None:
 
         for _ in range(4):
             ready = threading.Event()
-            threading.Thread(target=lambda: greenlet(spin).switch(ready), daemon=True).start()
+            threading.Thread(target=lambda: ({where}), daemon=True).start()
             ready.wait()
     """
     assert at_exit(program, seconds=10) == "0 left"
