@@ -141,6 +141,17 @@ def test_a_call_may_use_a_hub_of_its_own(pool):
     assert pool.apply(in_thread) == [0, 1, 2]
 
 
+def test_the_threads_of_the_hub_end_when_idle():
+    assert verdigris.get_hub().threadpool.idle_task_timeout == verdigris.config.threadpool_idle_task_timeout
+
+
+def test_the_executor_is_one_of_the_standard_kind():
+    with ThreadPoolExecutor(1) as executor:
+        assert isinstance(executor, concurrent.futures.ThreadPoolExecutor)
+    with pytest.raises(ValueError):
+        ThreadPoolExecutor(0)
+
+
 def test_executor_gives_futures():
     with ThreadPoolExecutor(2) as executor:
         gate = Gate()

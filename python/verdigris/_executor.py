@@ -1,6 +1,7 @@
 """`ThreadPoolExecutor`: the interface of `concurrent.futures` to a pool of native threads."""
 
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor as _NativeExecutor
 
 from .event import Event
 from .monkey import is_module_patched
@@ -9,14 +10,20 @@ from .threadpool import ThreadPool
 __all__ = ["ThreadPoolExecutor"]
 
 
-class ThreadPoolExecutor(Executor):
+class ThreadPoolExecutor(_NativeExecutor):
     """Native threads whose futures are waited for without blocking the hub.
 
-    A future belongs to the thread that made the executor: its callbacks run there.
+    The callbacks of a future run in the thread that has submitted the call.
     """
 
     def __init__(self, max_workers):
-        """At most `max_workers` native threads."""
+        """At most `max_workers` native threads.
+
+        Raises:
+            ValueError: max_workers is below 1.
+        """
+        # For those who ask what kind of executor it is; none of its threads is ever started.
+        super().__init__(max_workers)
         self._pool = ThreadPool(max_workers)
         self._shut = False
 

@@ -308,7 +308,9 @@ class Hub(greenlet):
     def threadpool(self):
         """The native threads for calls that would block this thread. May be assigned."""
         if self._threadpool is None:
-            self._threadpool = self.threadpool_class(self.threadpool_size, hub=self)
+            self._threadpool = self.threadpool_class(
+                self.threadpool_size, hub=self, idle_task_timeout=_settings().threadpool_idle_task_timeout
+            )
         return self._threadpool
 
     @threadpool.setter

@@ -6,7 +6,7 @@ does not have is a mistake of the table, which the tests look for.
 
 from collections import namedtuple
 
-__all__ = ["NOT_YET", "TABLE", "Replacement"]
+__all__ = ["TABLE", "Replacement"]
 
 
 # Names of a standard module that come from one of ours:
@@ -89,6 +89,3 @@ TABLE = {
     "queue": (Replacement("queue", "verdigris.queue", ("LifoQueue", "PriorityQueue", "Queue", "SimpleQueue")),),
     "signal": (Replacement("signal", "verdigris.signal", ("getsignal", "set_wakeup_fd", "signal")),),
 }
-
-#: What `patch_all` can be asked to patch and we have no modules for yet.
-NOT_YET = ("builtins", "contextvars", "ssl", "subprocess", "sys")
