@@ -145,16 +145,17 @@ class GreenletTree:
         what to leave out or limit: `running_stacks`, `running_stack_limit`.
         """
         lines = []
-        self._add_lines(lines, "", details)
+        self._add_lines(lines, 0, details)
         return lines
 
-    def _add_lines(self, lines, indent, details):
-        lines.append(indent + _describe(self.greenlet))
-        options = details if isinstance(details, dict) else {}
-        if details and options.get("running_stacks", True):
-            lines += _details(self.greenlet, indent, options.get("running_stack_limit"))
+    def _add_lines(self, lines, depth, details):
+        branch = " |   " * (depth - 1) + " +--- " if depth else ""
+        lines.append(branch + _describe(self.greenlet))
+        if details:
+            options = details if isinstance(details, dict) else {}
+            lines += _details(self.greenlet, " |   " * depth + " :    ", **options)
         for child in self.child_trees:
-            child._add_lines(lines, indent + " +--- " if not indent else "     " + indent, details)
+            child._add_lines(lines, depth + 1, details)
 
 
 def _describe(item):
@@ -166,14 +167,14 @@ def _describe(item):
     return repr(item)
 
 
-def _details(item, indent, limit):
-    lines = [f"{indent}  Parent: {item.parent!r}"]
+def _details(item, indent, running_stacks=True, running_stack_limit=None):
+    lines = [f"{indent}Parent: {item.parent!r}"]
     frame = sys._getframe() if item is getcurrent() else item.gr_frame
-    if frame is not None:
-        lines += [f"{indent}  Running:", *_stack(frame, limit, indent + "    ")]
+    if frame is not None and running_stacks:
+        lines += [f"{indent}Running:", *_stack(frame, running_stack_limit, indent + "  ")]
     spawned_at = getattr(item, "spawning_stack", None)
     if spawned_at:
-        lines += [f"{indent}  Spawned at:", *_stack_of(spawned_at, indent + "    ")]
+        lines += [f"{indent}Spawned at:", *_stack_of(spawned_at, indent + "  ")]
     return lines
 
 
