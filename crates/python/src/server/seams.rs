@@ -19,10 +19,9 @@ pub enum Seam {
     HandleOneResponse = 1 << 4,
     RunApplication = 1 << 5,
     ProcessResult = 1 << 6,
-    StartResponse = 1 << 7,
-    Write = 1 << 8,
-    FinalizeHeaders = 1 << 9,
-    LogRequest = 1 << 10,
+    Write = 1 << 7,
+    FinalizeHeaders = 1 << 8,
+    LogRequest = 1 << 9,
 }
 
 impl Seam {
@@ -35,7 +34,6 @@ impl Seam {
             Self::HandleOneResponse => "handle_one_response",
             Self::RunApplication => "run_application",
             Self::ProcessResult => "process_result",
-            Self::StartResponse => "start_response",
             Self::Write => "write",
             Self::FinalizeHeaders => "finalize_headers",
             Self::LogRequest => "log_request",
@@ -43,7 +41,7 @@ impl Seam {
     }
 }
 
-const ALL: [Seam; 11] = [
+const ALL: [Seam; 10] = [
     Seam::HandleOneRequest,
     Seam::ReadRequestline,
     Seam::ReadRequest,
@@ -51,7 +49,6 @@ const ALL: [Seam; 11] = [
     Seam::HandleOneResponse,
     Seam::RunApplication,
     Seam::ProcessResult,
-    Seam::StartResponse,
     Seam::Write,
     Seam::FinalizeHeaders,
     Seam::LogRequest,
