@@ -21,6 +21,7 @@ INDEX = (
     "crates/python/src/greenlet/local_dict.rs",
     "crates/python/src/greenlet/method.rs",
     "crates/python/src/greenlet/object.rs",
+    "crates/python/src/greenlet/spawn_tree.rs",
     "crates/python/src/greenlet/switch.rs",
     "crates/python/src/greenlet/task.rs",
     "crates/python/src/greenlet/task_class.rs",
