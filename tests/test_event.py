@@ -126,6 +126,15 @@ class TestEvent:
         assert waiting.get(timeout=30) is True
         thread.join()
 
+    def test_a_callback_runs_in_the_thread_that_linked_it(self):
+        event, called, where = Event(), Event(), []
+        event.rawlink(lambda _: (where.append(threading.get_ident()), called.set()))
+        thread = threading.Thread(target=event.set)
+        thread.start()
+        assert called.wait(30) is True
+        assert where == [threading.get_ident()]
+        thread.join()
+
     def test_waiting_for_nothing_that_can_come(self):
         with pytest.raises(gevent.exceptions.LoopExit):
             Event().wait()

@@ -43,7 +43,11 @@ struct Queue {
 
 enum Entry {
     Greenlet(Waiter),
-    Callback(Ref),
+    Callback {
+        callback: Ref,
+        /// The loop of the thread that linked it, which is to run it, whoever notifies.
+        home: Option<Py<EventLoop>>,
+    },
     /// Like a callback, but it runs no Python, so it is told at once.
     Gather(Py<Gather>),
 }
@@ -149,22 +153,12 @@ impl WaitQueue {
             let entry = self.queue.borrow_mut(py).pop();
             match entry {
                 Some(Entry::Greenlet(waiter)) => woken += usize::from(waiter.wake(py)),
-                Some(Entry::Callback(callback)) => schedule(py, callback, owner),
+                Some(Entry::Callback { callback, home }) => schedule(py, callback, home, owner),
                 Some(Entry::Gather(gather)) => gather.get().arrive(py, owner),
                 None => break,
             }
         }
         woken
-    }
-
-    /// Schedules the callbacks as `callback(owner)` and keeps them; greenlets stay.
-    pub fn notify_callbacks(&self, py: Python<'_>, owner: &Bound<'_, PyAny>) {
-        for (_, link) in self.links(py) {
-            match link.bind(py).cast::<Gather>() {
-                Ok(gather) => gather.get().arrive(py, owner),
-                Err(_) => schedule(py, link, owner),
-            }
-        }
     }
 
     /// The callbacks and their numbers, copied, so that Python may run while one looks at them.
@@ -173,7 +167,7 @@ impl WaitQueue {
         let numbered = (queue.first..).zip(queue.entries.iter());
         numbered
             .filter_map(|(number, entry)| match entry {
-                Some(Entry::Callback(link)) => Some((number, link.clone_ref(py))),
+                Some(Entry::Callback { callback, .. }) => Some((number, callback.clone_ref(py))),
                 Some(Entry::Gather(gather)) => Some((number, gather.clone_ref(py).into())),
                 Some(Entry::Greenlet(_)) | None => None,
             })
@@ -184,7 +178,10 @@ impl WaitQueue {
     pub fn rawlink(&self, py: Python<'_>, callback: Py<PyAny>) {
         let entry = match callback.bind(py).cast::<Gather>() {
             Ok(gather) => Entry::Gather(gather.clone().unbind()),
-            Err(_) => Entry::Callback(callback.into()),
+            Err(_) => Entry::Callback {
+                callback: callback.into(),
+                home: EventLoop::current(py).ok().map(Bound::unbind),
+            },
         };
         self.queue.borrow_mut(py).push(entry);
     }
@@ -225,7 +222,7 @@ impl WaitQueue {
     fn each_callback<E>(&self, mut see: impl FnMut(&Py<PyAny>) -> Result<(), E>) -> Result<(), E> {
         self.queue.inspect(|queue| {
             for entry in queue.entries.iter().flatten() {
-                if let Entry::Callback(callback) = entry {
+                if let Entry::Callback { callback, .. } = entry {
                     see(callback.as_py())?;
                 }
             }
@@ -248,9 +245,12 @@ impl WaitQueue {
     }
 }
 
-fn schedule(py: Python<'_>, callback: Ref, owner: &Bound<'_, PyAny>) {
+fn schedule(py: Python<'_>, callback: Ref, home: Option<Py<EventLoop>>, owner: &Bound<'_, PyAny>) {
     let scheduled = PyTuple::new(py, [owner]).and_then(|args| {
-        let event_loop = EventLoop::current(py)?;
+        let event_loop = match home {
+            Some(home) => home,
+            None => EventLoop::current(py)?.unbind(),
+        };
         event_loop.get().push(
             py,
             Job::Call {

@@ -245,12 +245,9 @@ impl AsyncResult {
     /// Has the hub call `callback(result)`, once, when there is an outcome.
     fn rawlink(slf: &Bound<'_, Self>, callback: Bound<'_, PyAny>) -> PyResult<()> {
         let result = slf.get();
-        linkable::rawlink(
-            &result.queue,
-            slf.as_any(),
-            callback,
-            result.is_ready(slf.py()),
-        )
+        linkable::rawlink(&result.queue, slf.as_any(), callback, || {
+            result.is_ready(slf.py())
+        })
     }
 
     /// Forgets a callback; nothing happens if it is not known.

@@ -105,7 +105,7 @@ impl Event {
     /// Has the hub call `callback(event)`, once, when the flag is set.
     fn rawlink(slf: &Bound<'_, Self>, callback: Bound<'_, PyAny>) -> PyResult<()> {
         let event = slf.get();
-        linkable::rawlink(&event.queue, slf.as_any(), callback, event.is_set())
+        linkable::rawlink(&event.queue, slf.as_any(), callback, || event.is_set())
     }
 
     /// Forgets a callback; nothing happens if it is not known.

@@ -8,12 +8,12 @@ use crate::hub::{EventLoop, Limit, WaitQueue, Waiter, Wake};
 /// Registers `callback`, to be called in the hub as `callback(owner)` when `owner` is ready;
 /// soon, if it already is.
 ///
-/// The caller must let no greenlet wait while `ready` is true: all that is queued is scheduled.
+/// The caller must let no greenlet wait while it is ready: all that is queued is scheduled.
 pub fn rawlink(
     queue: &WaitQueue,
     owner: &Bound<'_, PyAny>,
     callback: Bound<'_, PyAny>,
-    ready: bool,
+    is_ready: impl Fn() -> bool,
 ) -> PyResult<()> {
     if !callback.is_callable() {
         return Err(PyTypeError::new_err(format!(
@@ -22,7 +22,7 @@ pub fn rawlink(
         )));
     }
     queue.rawlink(owner.py(), callback.unbind());
-    if ready {
+    if is_ready() {
         queue.notify_all(owner.py(), owner);
     }
     Ok(())

@@ -201,7 +201,9 @@ impl Semaphore {
     /// Has the hub call `callback(semaphore)`, once, when a permit is free.
     fn rawlink(slf: &Bound<'_, Self>, callback: Bound<'_, PyAny>) -> PyResult<()> {
         let semaphore = slf.get();
-        linkable::rawlink(&semaphore.queue, slf.as_any(), callback, semaphore.ready())
+        linkable::rawlink(&semaphore.queue, slf.as_any(), callback, || {
+            semaphore.ready()
+        })
     }
 
     /// Forgets a callback; nothing happens if it is not known.
