@@ -231,7 +231,7 @@ pub(super) fn lookup<'py>(
 pub(super) fn overrides_run(slf: &Bound<'_, PyAny>) -> bool {
     let py = slf.py();
     let found = lookup(&slf.get_type(), intern!(py, "_run"));
-    !found.is_some_and(|found| found.as_ptr() == run_descriptor(py))
+    found.is_none_or(|found| found.as_ptr() != run_descriptor(py))
 }
 
 /// The descriptor of `_run` in our own type.
