@@ -8,17 +8,11 @@ import pytest
 
 import verdigris as gevent
 from verdigris.event import AsyncResult, Event
+from waiting import started
 
 
 class Planned(Exception):
     """What a test raises on purpose."""
-
-
-def started(function, *args):
-    """A greenlet that has run as far as it can."""
-    greenlet = gevent.spawn(function, *args)
-    gevent.sleep(0)
-    return greenlet
 
 
 class TestEvent:

@@ -9,7 +9,6 @@ import weakref
 import pytest
 
 import verdigris as gevent
-from verdigris.event import Event
 from verdigris.queue import (
     Channel,
     Empty,
@@ -21,21 +20,7 @@ from verdigris.queue import (
     ShutDown,
     SimpleQueue,
 )
-
-
-def started(function, *args):
-    """A greenlet that has run as far as it can."""
-    greenlet = gevent.spawn(function, *args)
-    gevent.sleep(0)
-    return greenlet
-
-
-def in_the_hub(*calls):
-    """Makes the calls one after the other, with no greenlet running in between."""
-    done = Event()
-    loop = gevent.get_hub().loop
-    loop.run_callback(lambda: [call() for call in (*calls, done.set)])
-    done.wait()
+from waiting import in_the_hub, started
 
 
 def drained(queue):

@@ -12,43 +12,7 @@ import pytest
 
 import verdigris
 from verdigris import socket
-
-BIG = 8 << 20  # more than the buffers of a connection hold
-
-
-@pytest.fixture
-def pair():
-    left, right = socket.socketpair()
-    with left, right:
-        yield left, right
-
-
-@pytest.fixture
-def listener():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield listener
-
-
-@pytest.fixture
-def connection(listener):
-    client = socket.create_connection(listener.getsockname())
-    served, _ = listener.accept()
-    with client, served:
-        yield client, served
-
-
-def receive_all(sock):
-    parts = []
-    while part := sock.recv(65536):
-        parts.append(part)
-    return b"".join(parts)
-
-
-def run_until_parked(*greenlets):
-    """Let the greenlets begin, and go on until they wait."""
-    for _ in range(3):
-        verdigris.sleep(0)
-    assert not any(greenlet.dead for greenlet in greenlets)
+from waiting import BIG, receive_all, run_until_parked
 
 
 class TestMessages:

@@ -11,43 +11,7 @@ from verdigris import select, socket
 from verdigris.event import AsyncResult
 from verdigris.exceptions import ConcurrentObjectUseError, InvalidThreadUseError, LoopExit
 from verdigris.socket import cancel_wait_ex
-
-BIG = 8 << 20  # more than the buffers of a connection hold
-
-
-@pytest.fixture
-def pair():
-    left, right = socket.socketpair()
-    with left, right:
-        yield left, right
-
-
-@pytest.fixture
-def listener():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield listener
-
-
-@pytest.fixture
-def connection(listener):
-    client = socket.create_connection(listener.getsockname())
-    served, _ = listener.accept()
-    with client, served:
-        yield client, served
-
-
-def receive_all(sock):
-    parts = []
-    while part := sock.recv(65536):
-        parts.append(part)
-    return b"".join(parts)
-
-
-def run_until_parked(*greenlets):
-    """Let the greenlets begin, and go on until they wait."""
-    for _ in range(3):
-        verdigris.sleep(0)
-    assert not any(greenlet.dead for greenlet in greenlets)
+from waiting import BIG, run_until_parked
 
 
 class TestTimeouts:
