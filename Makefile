@@ -13,7 +13,7 @@ BIN = $(VENV)/bin
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-setup: ## make $(VENV) with everything in it, and build verdigris
+setup: ## make the virtual environment with everything in it, and build verdigris
 	@scripts/setup $(VENV) "$(PYTHON)"
 
 demo: setup ## run the chat room, and say where
@@ -40,7 +40,7 @@ conformance: setup ## gevent's and greenlet's own tests (JUDGES=dir; see tests/c
 bench: setup ## gevent and verdigris side by side (JUDGES=dir; see bench/RESULTS.md)
 	$(BIN)/python scripts/judge.py bench $(ARGS)
 
-all: lint test memcheck ## what CI does, for one Python
+all: lint test memcheck ## lint, test and memcheck: what CI does for one Python, but for the demo
 
 clean: ## remove what the other commands made
 	rm -rf target .venv* .cache bench-results

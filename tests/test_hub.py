@@ -203,3 +203,9 @@ except KeyboardInterrupt:
         output, _ = process.communicate(timeout=30)
         assert process.returncode in (-signal.SIGINT, 254), output
         return output
+
+
+def test_only_the_main_greenlet_can_join_the_hub():
+    greenlet = gevent.spawn(lambda: get_hub().join())
+    greenlet.join()
+    assert isinstance(greenlet.exception, AssertionError)

@@ -256,3 +256,13 @@ def test_greenlet_class_makes_the_members():
         pass
 
     assert isinstance(Pool(1, greenlet_class=Mine).spawn(int), Mine)
+
+
+def test_a_raw_greenlet_may_be_in_a_group():
+    group = Group()
+    raw = verdigris.spawn_raw(verdigris.sleep, 0)
+    group.add(raw)
+    assert raw in group
+    group.discard(raw)
+    assert len(group) == 0
+    assert group.join(timeout=5)

@@ -130,3 +130,13 @@ def test_a_selector_refuses_what_is_not_open():
         with pytest.raises(ValueError, match="Invalid file descriptor: 1000000"):
             selector.register(10**6, selectors.EVENT_READ)
     assert not selector.get_map()
+
+
+def test_poll_waits_when_it_is_asked_for_nothing(pipe):
+    r, w = pipe
+    os.write(w, b"readable, but nobody asked")
+    poller = select.poll()
+    poller.register(r, 0)
+    other = verdigris.spawn(verdigris.sleep, 0)
+    assert poller.poll(1) == []
+    assert other.dead

@@ -462,3 +462,15 @@ class TestModule:
     def test_every_method_of_the_standard_class(self):
         missing = {name for name in dir(standard.socket) if not hasattr(socket.socket, name)}
         assert missing <= {"__del__", "__weakref__", "_accept", "sendmsg_afalg"}
+
+
+def test_a_host_may_be_bytes():
+    with socket.socket(type=socket.SOCK_DGRAM) as there, socket.socket(type=socket.SOCK_DGRAM) as here:
+        there.bind(("127.0.0.1", 0))
+        here.sendto(b"datagram", (b"127.0.0.1", there.getsockname()[1]))
+        assert there.recv(100) == b"datagram"
+
+
+def test_sendall_takes_its_flags_by_name(pair):
+    pair[0].sendall(b"x", flags=0)
+    assert pair[1].recv(1) == b"x"

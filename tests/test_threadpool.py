@@ -207,3 +207,18 @@ def test_resolvers(module, capfd):
         resolver.gethostbyname("999.1.1.1.invalid.")
     resolver.close()
     assert capfd.readouterr().err == ""
+
+
+def test_a_thread_that_cannot_start_leaves_the_pool_whole(monkeypatch):
+    pool = ThreadPool(1)
+
+    def refuse(*_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("verdigris.threadpool._start_native_thread", refuse)
+        with pytest.raises(RuntimeError, match="can't start"):
+            pool.spawn(int)
+    assert pool.join(timeout=5)
+    assert pool.apply(int) == 0
+    pool.kill()

@@ -13,7 +13,8 @@ __all__ = ["ThreadPoolExecutor"]
 class ThreadPoolExecutor(_NativeExecutor):
     """Native threads whose futures are waited for without blocking the hub.
 
-    The callbacks of a future run in the thread that has submitted the call.
+    The callbacks of a future run in the hub of the thread that has submitted the call: they must
+    not wait.
     """
 
     def __init__(self, max_workers):
@@ -28,7 +29,7 @@ class ThreadPoolExecutor(_NativeExecutor):
         self._shut = False
 
     def submit(self, fn, *args, **kwargs):
-        """Have a call made in a thread; returns a Future.
+        """Have a call made in a thread; returns a Future. Waits while all threads are busy and one call is queued.
 
         Raises:
             RuntimeError: the executor has been shut down.
@@ -43,7 +44,7 @@ class ThreadPoolExecutor(_NativeExecutor):
     def shutdown(self, wait=True, *, cancel_futures=False):
         """Take no more calls; with `wait`, wait for those that were taken.
 
-        `cancel_futures` does nothing: every call that was taken has a thread already.
+        `cancel_futures` does nothing: at most one call is waiting for a thread, and it is made.
         """
         self._shut = True
         if wait:

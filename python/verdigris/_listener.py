@@ -13,7 +13,8 @@ def parse_address(address):
     """What a user means by a listener: (family, (host, port)).
 
     Takes (host, port, ...), a port, 'port', 'host:port', '[ipv6]:port', ':port', '*:port'.
-    No host means every address, IPv6 and IPv4 alike.
+    No host, in a tuple or with a port alone, means every address, IPv6 and IPv4; ':port' and
+    '*:port' mean every IPv4 address.
 
     Raises:
         TypeError: it is neither a tuple, a string nor a number.

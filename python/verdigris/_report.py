@@ -22,7 +22,6 @@ def print_exception(stream, context, kind, value, tb):
         stream.write(f"{getattr(kind, '__name__', kind)}\n")
     else:
         traceback.print_exception(kind, value, tb, file=stream)
-    del tb
     if context is None:
         return
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -1,6 +1,7 @@
 """`verdigris.config`: settings, each with an environment variable that gives its first value.
 
-The names and variables are gevent's. A setting is read when something that needs it is
+The names and variables are gevent's. Those that say "not used" are accepted so that programs
+which set them run. A setting is read when something that needs it is
 made; changing it later does not change what is there already.
 """
 
@@ -134,9 +135,11 @@ class Config:
         'How host names are looked up: "thread" in native threads, "block" in this one.',
     )
     resolver_nameservers = Setting(
-        "GEVENT_RESOLVER_NAMESERVERS", None, strings, "Name servers, for resolvers that ask them."
+        "GEVENT_RESOLVER_NAMESERVERS", None, strings, "Not used: no resolver here asks name servers itself."
     )
-    resolver_timeout = Setting("GEVENT_RESOLVER_TIMEOUT", None, seconds, "Seconds to wait for a name server.")
+    resolver_timeout = Setting(
+        "GEVENT_RESOLVER_TIMEOUT", None, seconds, "Not used: no resolver here asks name servers itself."
+    )
     loop = Setting(
         "GEVENT_LOOP",
         "default",
@@ -157,9 +160,9 @@ class Config:
         "The function that turns a greenlet into words when its error is reported.",
     )
     disable_watch_children = Setting(
-        "GEVENT_NOWAITPID", False, boolean, "Leave child processes to os.waitpid of the system."
+        "GEVENT_NOWAITPID", False, boolean, "Not used: nothing here reaps a child that nobody watches."
     )
-    trace_malloc = Setting("PYTHONTRACEMALLOC", False, boolean, "Python's own switch for tracing memory.")
+    trace_malloc = Setting("PYTHONTRACEMALLOC", False, boolean, "Not used: it is Python's own switch.")
     track_greenlet_tree = Setting(
         "GEVENT_TRACK_GREENLET_TREE",
         True,
@@ -167,17 +170,21 @@ class Config:
         "Remember where and by whom each greenlet was spawned.",
         apply=_core.track_greenlet_tree,
     )
-    monitor_thread = Setting("GEVENT_MONITOR_THREAD_ENABLE", False, boolean, "Watch hubs from another thread.")
+    monitor_thread = Setting(
+        "GEVENT_MONITOR_THREAD_ENABLE", False, boolean, "Not used in this version: hubs are not monitored."
+    )
     max_blocking_time = Setting(
-        "GEVENT_MAX_BLOCKING_TIME", 0.1, seconds, "Seconds without a switch after which the hub counts as blocked."
+        "GEVENT_MAX_BLOCKING_TIME", 0.1, seconds, "Not used in this version: hubs are not monitored."
     )
     print_blocking_reports = Setting(
-        "GEVENT_MONITOR_PRINT_BLOCKING_REPORTS", True, boolean, "Print what blocks the hub."
+        "GEVENT_MONITOR_PRINT_BLOCKING_REPORTS", True, boolean, "Not used in this version: hubs are not monitored."
     )
     memory_monitor_period = Setting(
-        "GEVENT_MONITOR_MEMORY_PERIOD", 5, seconds, "Seconds between two looks at memory use."
+        "GEVENT_MONITOR_MEMORY_PERIOD", 5, seconds, "Not used in this version: hubs are not monitored."
     )
-    max_memory_usage = Setting("GEVENT_MONITOR_MEMORY_MAX", None, size, "Bytes above which memory use is reported.")
+    max_memory_usage = Setting(
+        "GEVENT_MONITOR_MEMORY_MAX", None, size, "Not used in this version: hubs are not monitored."
+    )
 
 
 config = Config()

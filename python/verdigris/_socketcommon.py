@@ -159,6 +159,8 @@ def _resolve_addr(sock, address):
     """*address* with its host's name resolved, for a *sock* of the internet families."""
     if sock.family not in (AF_INET, AF_INET6) or not isinstance(address, tuple) or not address:
         return address
+    if isinstance(address[0], (bytes, bytearray)):
+        address = (address[0].decode("ascii"), *address[1:])
     if address[0] in ("", "<broadcast>"):
         return address
     try:

@@ -44,13 +44,18 @@ class Actor(Greenlet):
     def send(self, message: Any, timeout: float | None = None) -> None:
         """Put a message in the inbox; waits for room in one that is full.
 
+        Nobody empties the inbox of an actor that has ended: give a timeout if it may have.
+
         Raises:
             queue.Full: there was no room for `timeout` seconds.
         """
         self.inbox.put((True, message), timeout=timeout)
 
     def stop(self) -> None:
-        """Let it end once it has received all that was sent before. To end it at once there is `kill`."""
+        """Let it end once it has received all that was sent before; waits for room in a full inbox.
+
+        To end it at once there is `kill`.
+        """
         self.inbox.put((False, None))
 
     def _run(self) -> None:

@@ -40,7 +40,7 @@ class BaseServer:
         Args:
             listener: a bound and listening socket; or where to listen: (host, port), a port,
                 'host:port', '[ipv6]:port' or ':port'. An empty host is every address,
-                IPv6 and IPv4.
+                IPv6 and IPv4; with ':port' IPv4 only.
             handle: what to call for each client. A subclass may have it as a method instead.
             spawn: how to call it: 'default', each in a new Greenlet; a number, in a pool
                 of this size; a Pool, a Group or anything with a `spawn` method; a function

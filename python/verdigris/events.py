@@ -3,7 +3,9 @@
 `subscribers` is a list of functions; each is called with every event, in order. Where the
 program has imported `zope.event`, it is that package's list, as with gevent.
 
-The zope interfaces of gevent's events are not here: test for the class instead.
+Only the events about patching are sent in this version: there is no monitoring thread. Unlike
+gevent's, subscribers from entry points (`gevent.plugins.*`) are not loaded. The zope interfaces
+of gevent's events are not here: test for the class instead.
 """
 
 import sys

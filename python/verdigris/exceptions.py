@@ -5,7 +5,7 @@
 * `InvalidSwitchError`: a greenlet was switched to in a way that would lose its place.
 * `ConcurrentObjectUseError`: two greenlets use an object that only one may use at a time.
 * `InvalidThreadUseError`: an object of one thread's hub was used from another thread.
-* `HubDestroyed`: thrown into the greenlets of a hub that is being destroyed.
+* `HubDestroyed`: thrown into a hub that is being destroyed, to end it.
 """
 
 from ._core import (

@@ -75,6 +75,8 @@ class Hub(greenlet):
     #: How many native threads the pool of the hub has.
     threadpool_size = 10
     name = ""
+    #: There is no monitoring thread in this version.
+    periodic_monitoring_thread = None
 
     def __init__(self, loop=None, default=None):
         """Become the hub of this thread.
@@ -98,6 +100,11 @@ class Hub(greenlet):
     def __repr__(self):
         state = "destroyed" if self.loop is None else repr(self.loop)
         return f"<{type(self).__name__} {self.name!r} at 0x{id(self):x} {state} thread_ident={self.thread_ident:#x}>"
+
+    @property
+    def main_hub(self):
+        """Whether it is the main thread's hub."""
+        return self.thread_ident == main_thread().ident
 
     @property
     def minimal_ident(self):
@@ -174,7 +181,13 @@ class Hub(greenlet):
         then(*then_args)
 
     def join(self, timeout=None):
-        """Let everything run; True when nothing is left, False after `timeout` seconds."""
+        """Let everything run; True when nothing is left, False after `timeout` seconds.
+
+        Raises:
+            AssertionError: not called in the main greenlet.
+        """
+        if getcurrent() is not self.parent:
+            raise AssertionError("only possible from the MAIN greenlet")
         if self.dead:
             return True
         waiter = Waiter(self)

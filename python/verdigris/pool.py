@@ -132,12 +132,14 @@ class Group(Mapping):
         return iter(self.greenlets)
 
     def add(self, greenlet):
-        """Take in a greenlet; it leaves by itself when it ends."""
+        """Take in a greenlet; it leaves by itself when it ends. A raw one stays until `discard`."""
         if greenlet in self.greenlets:
             return
+        rawlink = getattr(greenlet, "rawlink", None)
+        if rawlink is not None:
+            rawlink(self._discard)
         self.greenlets.add(greenlet)
         self._empty_event.clear()
-        greenlet.rawlink(self._discard)
 
     def _discard(self, greenlet):
         if greenlet not in self.greenlets:
@@ -150,7 +152,7 @@ class Group(Mapping):
 
     def discard(self, greenlet):
         """Let go of a greenlet, which goes on running."""
-        if self._discard(greenlet):
+        if self._discard(greenlet) and hasattr(greenlet, "unlink"):
             greenlet.unlink(self._discard)
 
     def start(self, greenlet):

@@ -98,8 +98,9 @@ class poll:
         waiting = _Waiting()
         try:
             for fd, mask in self._events.items():
-                events = _READ * bool(mask & (POLLIN | POLLPRI)) | _WRITE * bool(mask & POLLOUT)
-                waiting.add(fd, events or _READ)
+                events = _READ * bool(mask & POLLIN) | _WRITE * bool(mask & POLLOUT)
+                if events:
+                    waiting.add(fd, events)
             waiting.wait(None if timeout is None or timeout < 0 else timeout / 1000)
         finally:
             waiting.close()

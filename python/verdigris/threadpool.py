@@ -91,16 +91,20 @@ class ThreadPool(Mapping):
         return self._spawn(func, args, kwargs, report=True)
 
     def _spawn(self, func, args, kwargs, report):
-        while not self._places.acquire():
-            pass
+        self._places.acquire()
         try:
             task = _Task(self, func, args, kwargs, report)
-            with self._lock:
-                self._unfinished += 1
-                self._finished.clear()
-            self._start_thread_if_needed()
         except BaseException:
             self._places.release()
+            raise
+        with self._lock:
+            self._unfinished += 1
+            self._finished.clear()
+        try:
+            self._start_thread_if_needed()
+        except BaseException:
+            task.close()
+            self._task_ended()
             raise
         self._tasks.put(task)
         return task.result
@@ -117,7 +121,8 @@ class ThreadPool(Mapping):
         try:
             _start_native_thread(_work, (self._tasks, self.idle_task_timeout, self._thread_ended))
         except BaseException:
-            self._thread_ended()
+            with self._lock:
+                self._size -= 1
             raise
 
     def _thread_ended(self):
@@ -139,7 +144,10 @@ class ThreadPool(Mapping):
         return self._finished.wait(timeout=timeout)
 
     def kill(self):
-        """End the threads, each after what it is doing. The pool may be used again."""
+        """End the threads, each after what it is doing. The pool may be used again.
+
+        Unlike gevent's it does not wait for them.
+        """
         for _ in range(self._size):
             self._tasks.put(None)
 
@@ -181,9 +189,13 @@ class _Task:
         self._call = func = args = kwargs = None
         self._done.send()
 
-    def _deliver(self):
+    def close(self):
+        """Have the hub wait for it no more."""
         self._done.stop()
         self._done.close()
+
+    def _deliver(self):
+        self.close()
         pool, self._pool = self._pool, None
         pool._task_ended()
         value, error = self._outcome

@@ -44,7 +44,7 @@ create_exception!(
     verdigris.exceptions,
     HubDestroyed,
     GreenletExit,
-    "Thrown into the greenlets of a hub that is being destroyed."
+    "Thrown into a hub that is being destroyed, to end it."
 );
 /// An operating system error as the OSError subclass that its number means.
 pub fn os_error(error: std::io::Error) -> PyErr {

@@ -87,7 +87,8 @@ def patch_all(
         Event: `threading.Event`.
         kwargs: for subscribers to `events`.
 
-    Returns True if it patched, None if there was nothing (more) to do.
+    Returns True if it patched, None if there was nothing (more) to do, False if a subscriber to
+    `events` raised DoNotPatch.
 
     Warns:
         MonkeyPatchWarning: it was called before, with other arguments; or signals are

@@ -258,20 +258,20 @@ setter!(setter_tree_locals, |slf, value| {
 });
 
 static METHODS: Table<[ffi::PyMethodDef; 15]> = Table([
-    def(c"spawn", method_spawn, ffi::METH_CLASS, c"spawn(run, *args, **kwargs)\n\nMakes a greenlet and starts it."),
-    def(c"spawn_later", method_spawn_later, ffi::METH_CLASS, c"spawn_later(seconds, run, *args, **kwargs)\n\nMakes a greenlet that starts after `seconds`."),
-    def(c"start", method_start, 0, c"start()\n\nSchedules it to run in the next turn of the loop. Without effect if it was started before."),
-    def(c"start_later", method_start_later, 0, c"start_later(seconds)\n\nSchedules it to run after `seconds`."),
-    def(c"join", method_join, 0, c"join(timeout=None)\n\nWaits until it ends, for at most `timeout` seconds. Never raises what ended it."),
-    def(c"get", method_get, 0, c"get(block=True, timeout=None)\n\nReturns its value, or raises what ended it. Waits for its end, at most `timeout` seconds;\nraises Timeout if it has not ended by then, or with block=False now."),
+    def(c"spawn", method_spawn, ffi::METH_CLASS, c"spawn($type, run, *args, **kwargs)\n--\n\nMakes a greenlet and starts it."),
+    def(c"spawn_later", method_spawn_later, ffi::METH_CLASS, c"spawn_later($type, seconds, run, *args, **kwargs)\n--\n\nMakes a greenlet that starts after `seconds`."),
+    def(c"start", method_start, 0, c"start($self)\n--\n\nSchedules it to run in the next turn of the loop. Without effect if it was started before."),
+    def(c"start_later", method_start_later, 0, c"start_later($self, seconds)\n--\n\nSchedules it to run after `seconds`."),
+    def(c"join", method_join, 0, c"join($self, timeout=None)\n--\n\nWaits until it ends, for at most `timeout` seconds. Never raises what ended it."),
+    def(c"get", method_get, 0, c"get($self, block=True, timeout=None)\n--\n\nReturns its value, or raises what ended it. Waits for its end, at most `timeout` seconds;\nraises Timeout if it has not ended by then, or with block=False now."),
     def(c"kill", method_kill, 0, c"kill(exception=GreenletExit, block=True, timeout=None)\n\nRaises `exception` in it, in the next turn, and with `block` waits until it is dead, for at\nmost `timeout` seconds. One that has not started never runs."),
     def(c"throw", method_throw, 0, c"throw([type, [value, [traceback]]])\n\nRaises in it at once, from here. One that has not started never runs."),
-    def(c"rawlink", method_rawlink, 0, c"rawlink(callback)\n\ncallback(greenlet) is called in the hub when it has ended; it must not block."),
-    def(c"unlink", method_unlink, 0, c"unlink(callback)\n\nTakes back a link."),
-    def(c"unlink_all", method_unlink_all, 0, c"unlink_all()\n\nTakes back all links."),
-    def(c"ready", method_ready, 0, c"ready()\n\nTrue if it has ended."),
-    def(c"successful", method_successful, 0, c"successful()\n\nTrue if it has ended without an error; being killed by GreenletExit is none."),
-    def(c"has_links", method_has_links, 0, c"has_links()\n\nTrue if somebody waits for its end."),
+    def(c"rawlink", method_rawlink, 0, c"rawlink($self, callback)\n--\n\ncallback(greenlet) is called in the hub when it has ended; it must not block."),
+    def(c"unlink", method_unlink, 0, c"unlink($self, callback)\n--\n\nTakes back a link."),
+    def(c"unlink_all", method_unlink_all, 0, c"unlink_all($self)\n--\n\nTakes back all links."),
+    def(c"ready", method_ready, 0, c"ready($self)\n--\n\nTrue if it has ended."),
+    def(c"successful", method_successful, 0, c"successful($self)\n--\n\nTrue if it has ended without an error; being killed by GreenletExit is none."),
+    def(c"has_links", method_has_links, 0, c"has_links($self)\n--\n\nTrue if somebody waits for its end."),
     METHODS_END,
 ]);
 

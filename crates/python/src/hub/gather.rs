@@ -135,7 +135,7 @@ pub fn wait_for<'py>(
 /// `count` of them or after `timeout` seconds in all. It is a context manager, too: leaving the
 /// block ends the waiting.
 #[pyfunction]
-#[pyo3(signature = (objects, timeout = Limit::None, count = None))]
+#[pyo3(signature = (objects, timeout = Limit::None, count = None), text_signature = "(objects, timeout=None, count=None)")]
 pub fn iwait(
     py: Python<'_>,
     objects: &Bound<'_, PyAny>,
@@ -249,7 +249,7 @@ impl WaitIterator {
 /// and returns the list of those that are, in the order in which they became so. Without objects:
 /// waits until the loop has nothing left to do, and returns whether that came about.
 #[pyfunction]
-#[pyo3(signature = (objects = None, timeout = Limit::None, count = None))]
+#[pyo3(signature = (objects = None, timeout = Limit::None, count = None), text_signature = "(objects=None, timeout=None, count=None)")]
 pub fn wait<'py>(
     py: Python<'py>,
     objects: Option<&Bound<'py, PyAny>>,
@@ -275,7 +275,7 @@ pub fn wait<'py>(
 /// returns the list of those that have. With raise_error the first error that ended one is
 /// raised as soon as it happens.
 #[pyfunction]
-#[pyo3(signature = (greenlets, timeout = Limit::None, raise_error = false, count = None))]
+#[pyo3(signature = (greenlets, timeout = Limit::None, raise_error = false, count = None), text_signature = "(greenlets, timeout=None, raise_error=False, count=None)")]
 pub fn joinall<'py>(
     py: Python<'py>,
     greenlets: &Bound<'py, PyAny>,

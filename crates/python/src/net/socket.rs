@@ -160,7 +160,7 @@ impl Socket {
 
     /// Sends all of `data`. The socket's timeout is for the whole of it; when it passes, it is not
     /// known how much was sent.
-    #[pyo3(signature = (data, flags = 0, /))]
+    #[pyo3(signature = (data, flags = 0))]
     fn sendall(&self, py: Python<'_>, data: &Bound<'_, PyAny>, flags: i32) -> PyResult<()> {
         if let Ok(bytes) = data.cast::<PyBytes>() {
             return self.send_rest(py, flags, bytes.as_bytes().len(), |sent, fd, flags| {
@@ -333,20 +333,24 @@ impl Socket {
         Ok(())
     }
 
+    /// The timeout in seconds; None waits for ever, 0.0 does not wait.
     fn gettimeout(&self, py: Python<'_>) -> Option<f64> {
         self.state.borrow(py).timeout
     }
 
+    /// True: wait for ever. False: never wait, and raise BlockingIOError instead.
     #[pyo3(signature = (flag, /))]
     fn setblocking(&self, py: Python<'_>, flag: &Bound<'_, PyAny>) -> PyResult<()> {
         self.state.borrow_mut(py).timeout = if flag.is_truthy()? { None } else { Some(0.0) };
         Ok(())
     }
 
+    /// False if the timeout is 0.
     fn getblocking(&self, py: Python<'_>) -> bool {
         self.state.borrow(py).timeout != Some(0.0)
     }
 
+    /// The timeout in seconds; None waits for ever, 0.0 does not wait.
     #[getter]
     fn timeout(&self, py: Python<'_>) -> Option<f64> {
         self.state.borrow(py).timeout
