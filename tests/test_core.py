@@ -166,6 +166,14 @@ class TestAnyWatcher:
 
 
 class TestTimer:
+    @pytest.mark.parametrize("forever", [sys.maxsize, 2.0**64 - 2048, float("inf")])
+    def test_a_time_longer_than_any_clock_runs(self, loop, forever):
+        timer = loop.timer(forever, forever)
+        timer.start(print)
+        timer.again(print)
+        assert 2**31 < timer.at < 2**33
+        timer.stop()
+
     def test_it_repeats_until_it_is_stopped(self, loop):
         calls = []
         timer = loop.timer(0, 0.001)

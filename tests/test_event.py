@@ -1,6 +1,7 @@
 """`event`: a flag, and a value or an error that comes later."""
 
 import gc
+import sys
 import threading
 import weakref
 
@@ -8,6 +9,7 @@ import pytest
 
 import verdigris as gevent
 from verdigris.event import AsyncResult, Event
+from verdigris.exceptions import ConcurrentObjectUseError
 from waiting import started
 
 
@@ -257,3 +259,53 @@ def test_wait_and_iwait_take_both():
     assert gevent.wait([event, result], count=1) == [event]
     result.set(1)
     assert set(gevent.iwait([event, result])) == {event, result}
+
+
+class Linked:
+    """What can be waited for, and is ready when the test says so."""
+
+    def rawlink(self, link):
+        self.link = link
+
+    def unlink(self, link):
+        assert link == self.link
+
+
+class TestIwait:
+    @pytest.mark.parametrize("forever", [sys.maxsize, float("inf"), 1e300])
+    def test_a_timeout_may_be_longer_than_any_clock_runs(self, forever):
+        event = Event()
+        gevent.spawn(event.set)
+        assert list(gevent.iwait([event], timeout=forever)) == [event]
+
+    def test_another_greenlet_may_not_wait_for_the_next(self):
+        event = Event()
+        iterator = gevent.iwait([event])
+        first = started(next, iterator)
+        with pytest.raises(ConcurrentObjectUseError, match="another greenlet: <Greenlet"):
+            next(iterator)
+        event.set()
+        assert first.get() is event
+
+    def test_nor_take_what_the_one_that_waits_was_woken_for(self):
+        source = Linked()
+        iterator = gevent.iwait([source])
+        first = started(next, iterator)
+        source.link(source)
+        with pytest.raises(ConcurrentObjectUseError):
+            next(iterator)
+        assert first.get() is source
+
+    def test_one_that_was_killed_makes_room(self):
+        iterator = gevent.iwait([Event()])
+        started(next, iterator).kill()
+        assert list(iterator) == []
+
+    def test_one_whose_thread_has_ended_is_gone(self):
+        event = Event()
+        iterator = gevent.iwait([event])
+        thread = threading.Thread(target=started, args=(next, iterator))
+        thread.start()
+        thread.join()
+        gevent.spawn(event.set)
+        assert next(iterator) is event

@@ -12,7 +12,7 @@ import pytest
 
 import verdigris
 from verdigris import socket
-from waiting import BIG, receive_all, run_until_parked
+from waiting import BIG, receive_all, run_until_parked, started
 
 
 class TestMessages:
@@ -61,6 +61,28 @@ class TestMessages:
         assert right.recv_into(buffer, 2) == 2
         assert right.recv_into(memoryview(buffer)[4:]) == 4
         assert buffer == b"ab..cdef"
+
+    @pytest.mark.parametrize("timeout", [None, 0.01, 0])
+    def test_no_bytes_are_there_at_once(self, pair, timeout):
+        left, right = pair
+        right.settimeout(timeout)
+        for _ in range(2):
+            received, into = started(right.recv, 0), started(right.recv_into, bytearray())
+            assert (received.value, into.value) == (b"", 0)
+            left.sendall(b"x")
+        right.close()
+        for operation in (lambda: right.recv(0), lambda: right.recv_into(bytearray())):
+            with pytest.raises(OSError) as caught:
+                operation()
+            assert caught.value.errno == errno.EBADF
+
+    def test_recvfrom_waits_even_for_no_bytes(self, pair):
+        left, right = pair
+        reader = verdigris.spawn(right.recvfrom, 0)
+        run_until_parked(reader)
+        left.sendall(b"x")
+        assert reader.get()[0] == b""
+        assert right.recv(1) == b"x"
 
     def test_recv_into_where_not_bytes(self, pair):
         left, right = pair

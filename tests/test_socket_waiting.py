@@ -203,6 +203,38 @@ class TestTwoGreenlets:
         thread.join()
         assert got == [b"y"]
 
+    def test_a_reader_whose_thread_has_ended_is_gone(self, pair):
+        left, right = pair
+        leave_a_reader_in_an_ended_thread(right)
+        reader = verdigris.spawn(right.recv, 1)
+        run_until_parked(reader)
+        left.sendall(b"x")
+        assert reader.get() == b"x"
+
+    def test_it_does_not_bind_writers_to_its_thread(self, connection):
+        client, served = connection
+        leave_a_reader_in_an_ended_thread(client)
+        writer = verdigris.spawn(client.sendall, bytes(BIG))
+        run_until_parked(writer)
+        got = 0
+        while got < BIG:
+            got += len(served.recv(1 << 20))
+        writer.get()
+
+
+def leave_a_reader_in_an_ended_thread(sock):
+    parked = []
+
+    def read():
+        reader = verdigris.spawn(sock.recv, 1)
+        run_until_parked(reader)
+        parked.append(True)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    thread.join()
+    assert parked
+
 
 class TestSendingFirst:
     """After sending, a socket waits for the answer before it asks the kernel."""

@@ -8,6 +8,7 @@ use pyo3::types::PyList;
 
 use super::limit::Limit;
 use super::waiter::{Waiter, Wake};
+use crate::error::ConcurrentObjectUseError;
 use crate::gil::{GilCell, Ref};
 use crate::greenlet::task;
 
@@ -33,7 +34,8 @@ impl Gather {
             let mut state = self.0.borrow_mut(py);
             state.arrived.push_back(object.clone().into());
             if state.arrived.len() >= state.enough {
-                state.waiter.take()
+                // It stays in its place until it runs again: what has arrived is for it.
+                state.waiter.as_ref().map(|waiter| waiter.clone_ref(py))
             } else {
                 None
             }
@@ -43,12 +45,16 @@ impl Gather {
         }
     }
 
-    /// Waits until `enough` have arrived, or the limit is reached.
+    /// Waits until `enough` have arrived, or the limit is reached. Fails with
+    /// ConcurrentObjectUseError if another greenlet waits already.
     fn wait(&self, py: Python<'_>, enough: usize, limit: &Limit) -> PyResult<()> {
+        self.refuse_second(py)?;
         if self.0.borrow(py).arrived.len() >= enough {
             return Ok(());
         }
         let waiter = Waiter::current(py)?;
+        // If that made the hub, others have run.
+        self.refuse_second(py)?;
         {
             let mut state = self.0.borrow_mut(py);
             state.enough = enough;
@@ -60,6 +66,30 @@ impl Gather {
         match wake {
             Wake::Thrown { error, .. } => Err(error),
             Wake::Notified | Wake::TimedOut => Ok(()),
+        }
+    }
+
+    fn is_awaited(&self, py: Python<'_>) -> bool {
+        self.0.borrow(py).waiter.is_some()
+    }
+
+    /// Fails if a greenlet waits: what arrives is for that one.
+    fn refuse_second(&self, py: Python<'_>) -> PyResult<()> {
+        let gone = {
+            let mut state = self.0.borrow_mut(py);
+            state.waiter.take_if(|waiter| waiter.is_gone())
+        };
+        drop(gone);
+        let taken = {
+            let state = self.0.borrow(py);
+            state.waiter.as_ref().map(|other| other.clone_ref(py))
+        };
+        match taken {
+            None => Ok(()),
+            Some(other) => Err(ConcurrentObjectUseError::new_err(format!(
+                "This iterator is already used by another greenlet: {}",
+                other.describe(py),
+            ))),
         }
     }
 
@@ -133,7 +163,8 @@ pub fn wait_for<'py>(
 ///
 /// Returns an iterator over `objects` in the order in which they become ready, which ends after
 /// `count` of them or after `timeout` seconds in all. It is a context manager, too: leaving the
-/// block ends the waiting.
+/// block ends the waiting. One greenlet at a time may wait for the next: another gets
+/// ConcurrentObjectUseError.
 #[pyfunction]
 #[pyo3(signature = (objects, timeout = Limit::None, count = None), text_signature = "(objects, timeout=None, count=None)")]
 pub fn iwait(
@@ -213,7 +244,10 @@ impl WaitIterator {
         let left = self.state.borrow(py).left;
         if left > 0 {
             if let Err(error) = gather.wait(py, 1, &self.limit(py)) {
-                self.finish(py)?;
+                // Another that waits goes on waiting.
+                if !gather.is_awaited(py) {
+                    self.finish(py)?;
+                }
                 return Err(error);
             }
             if let Some(object) = gather.take_one(py) {

@@ -40,6 +40,11 @@ impl State {
             &mut self.writer
         }
     }
+
+    /// Takes out those who can never go on. They didn't leave by themselves, as others do.
+    fn take_gone(&mut self) -> [Option<Waiter>; 2] {
+        [&mut self.reader, &mut self.writer].map(|side| side.take_if(|waiter| waiter.is_gone()))
+    }
 }
 
 /// What a loop knows of its registrations, by the index of their keys.
@@ -65,6 +70,8 @@ impl Source {
     /// InvalidThreadUseError if one of another thread waits for the other direction.
     pub fn wait(&self, py: Python<'_>, interest: Interest, limit: &Limit) -> PyResult<Wake> {
         let event_loop = EventLoop::for_blocking(py)?;
+        let gone = self.state.borrow_mut(py).take_gone();
+        drop(gone);
         let taken = self
             .state
             .borrow_mut(py)

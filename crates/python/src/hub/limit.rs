@@ -12,6 +12,9 @@ pub enum Limit {
     Timeout(Py<PyAny>),
 }
 
+/// 136 years.
+const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
+
 impl<'py> FromPyObject<'_, 'py> for Limit {
     type Error = PyErr;
 
@@ -43,10 +46,11 @@ impl Limit {
         made.map_or_else(|error| error, PyErr::from_value)
     }
 
-    /// A number of seconds as a length of time: at least 0, at most what a clock can hold.
+    /// A number of seconds as a length of time: at least 0, and so little that it can be added to
+    /// what any clock says.
     pub fn duration(seconds: f64) -> Duration {
         Duration::try_from_secs_f64(seconds.max(0.0))
-            .unwrap_or(Duration::from_secs(u64::from(u32::MAX)))
+            .map_or(LONGEST, |duration| duration.min(LONGEST))
     }
 }
 

@@ -87,6 +87,11 @@ impl Waiter {
         is_on(&self.greenlet, self.number)
     }
 
+    /// Whether the greenlet can never go on: it is dead, or its thread has ended.
+    pub fn is_gone(&self) -> bool {
+        !self.greenlet.inner().is_active()
+    }
+
     fn end(&self, py: Python<'_>, state: State) -> bool {
         if !self.is_waiting() {
             return false;

@@ -89,7 +89,8 @@ impl Socket {
         slf.get().start(py, made, timeout)
     }
 
-    /// Receives at most `bufsize` bytes; waits until there are some. Empty at the end of the stream.
+    /// Receives at most `bufsize` bytes; waits until there are some, if any are asked for. Empty at the
+    /// end of the stream.
     #[pyo3(signature = (bufsize, flags = 0, /))]
     fn recv<'py>(
         &self,
@@ -100,6 +101,9 @@ impl Socket {
         let Ok(size) = usize::try_from(bufsize) else {
             return Err(PyValueError::new_err("negative buffersize in recv"));
         };
+        if size == 0 {
+            return self.with_fd(py, |_| ()).map(|()| PyBytes::new(py, b""));
+        }
         let long = self.state.borrow(py).long;
         let bytes = self.receive_with(py, size, flags, |fd, flags| {
             receive(py, fd, size, flags, long)
@@ -131,6 +135,9 @@ impl Socket {
             }
             Ok(size) => size,
         };
+        if size == 0 {
+            return self.with_fd(py, |_| 0);
+        }
         self.receive_with(py, size, flags, |fd, flags| {
             buffer.with_mut(py, size, |room| Ok(recv(fd, room, flags)?.0))
         })
