@@ -125,6 +125,12 @@ impl Ref {
         pointer
     }
 
+    /// The same reference in PyO3's type.
+    pub fn into_bound(self, py: Python<'_>) -> Bound<'_, PyAny> {
+        // SAFETY: the reference is given up to the Bound.
+        unsafe { Bound::from_owned_ptr(py, self.into_ptr()) }
+    }
+
     #[inline]
     pub fn bind<'a, 'py>(&'a self, py: Python<'py>) -> &'a Bound<'py, PyAny> {
         let _ = py;

@@ -25,6 +25,7 @@ use super::thread::{Start, Thread, share};
 use super::trace;
 use crate::error::{GreenletError, GreenletExit};
 use crate::gil::Ref;
+use crate::hub::Job;
 
 /// What a switch brings: an object, or the exception that is set in the thread state.
 pub type Carried = *mut ffi::PyObject;
@@ -33,18 +34,21 @@ pub type Carried = *mut ffi::PyObject;
 ///
 /// # Safety
 /// The GIL is held; `thread` is the current one; `target` is an active greenlet of it, or one
-/// that `launch` has prepared; `value` is owned, or null with an exception set.
+/// that `launch` has prepared, and comes with a reference, which is taken over: what a suspended
+/// greenlet has on its stack lives as long as it waits. `value` is owned, or null with an
+/// exception set.
 #[inline(always)]
 pub unsafe fn transfer(thread: &Thread, target: *mut PyGreenlet, value: Carried) -> Carried {
     // SAFETY: both greenlets are alive: `current` by the reference that Thread has, `target` by
-    // the caller's, and from here on by the one that is taken for Thread.
+    // the caller's, which becomes Thread's.
     unsafe {
         let origin = thread.current.get();
         if ptr::eq(origin, target) {
+            // Thread has one reference of its own.
+            ffi::Py_DECREF(target.cast());
             return landed_at_home(thread, target, value);
         }
         let (from, to) = (inner(origin), inner(target));
-        ffi::Py_INCREF(target.cast());
         thread.current.set(target);
         thread.origin.set(origin);
         thread.value.set(value);
@@ -88,7 +92,7 @@ pub unsafe fn landed(thread: &Thread) -> Carried {
         if thread.attention.get() || inner(origin).status.get() == Status::Dead {
             return landed_slowly(thread, origin, value);
         }
-        let_go(origin, value);
+        let_go(thread, origin, value);
         value
     }
 }
@@ -111,7 +115,7 @@ unsafe fn landed_slowly(thread: &Thread, origin: *mut PyGreenlet, value: Carried
             true => attend(thread, origin, value),
             false => value,
         };
-        let_go(origin, value);
+        let_go(thread, origin, value);
         value
     }
 }
@@ -121,9 +125,12 @@ unsafe fn landed_slowly(thread: &Thread, origin: *mut PyGreenlet, value: Carried
 /// # Safety
 /// The origin's reference is given up; `value` is null only if an exception is set.
 #[inline(always)]
-unsafe fn let_go(origin: *mut PyGreenlet, value: Carried) {
+unsafe fn let_go(thread: &Thread, origin: *mut PyGreenlet, value: Carried) {
     // SAFETY: by contract.
     unsafe {
+        if ffi::Py_REFCNT(origin.cast()) == 1 && leave_to_hub(thread, origin) {
+            return;
+        }
         if value.is_null() && ffi::Py_REFCNT(origin.cast()) == 1 {
             let saved = PyErr::take(Python::assume_attached());
             ffi::Py_DECREF(origin.cast());
@@ -133,6 +140,31 @@ unsafe fn let_go(origin: *mut PyGreenlet, value: Carried) {
             return;
         }
         ffi::Py_DECREF(origin.cast());
+    }
+}
+
+/// Has the hub drop the last reference to the origin, if whoever has landed has not concluded its
+/// wait yet: a finalizer that waits would begin another one in the middle of it. False: it may be
+/// dropped here.
+///
+/// # Safety
+/// The origin's reference is ours; it is given up if the answer is true.
+#[cold]
+unsafe fn leave_to_hub(thread: &Thread, origin: *mut PyGreenlet) -> bool {
+    // SAFETY: by contract, and the GIL is held.
+    unsafe {
+        if inner(thread.current.get()).wait.is_idle() {
+            return false;
+        }
+        let py = Python::assume_attached();
+        let link = thread.hub.borrow();
+        let Some(link) = link.as_ref() else {
+            return false;
+        };
+        if let Some(object) = Ref::from_owned(origin.cast()) {
+            link.event_loop.get().push(py, Job::Drop { object });
+        }
+        true
     }
 }
 
@@ -146,7 +178,10 @@ unsafe fn attend(thread: &Thread, origin: *mut PyGreenlet, value: Carried) -> Ca
         let py = Python::assume_attached();
         let error = value.is_null().then(|| PyErr::take(py)).flatten();
         let event = if value.is_null() { "throw" } else { "switch" };
-        thread.reap();
+        if inner(thread.current.get()).wait.is_idle() {
+            // Else its own wait is not concluded yet, and what is reaped may wait, too.
+            thread.reap();
+        }
         let outcome = trace::call(py, thread, event, origin, thread.current.get());
         match (outcome, error) {
             (Ok(()), None) => value,
@@ -291,13 +326,20 @@ pub fn deliver<'py>(
     target: &Bound<'py, PyAny>,
     payload: Payload<'py>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    deliver_owned(target.clone(), payload)
+}
+
+fn deliver_owned<'py>(
+    target: Bound<'py, PyAny>,
+    payload: Payload<'py>,
+) -> PyResult<Bound<'py, PyAny>> {
     let py = target.py();
     let thread = Thread::current(py)?;
-    let (at, value) = resolve(thread, target.clone(), payload)?;
+    let (at, value) = resolve(thread, target, payload)?;
     // SAFETY: `resolve` gives an active greenlet of this thread, or one just launched; the value
     // is owned, or null with the exception set.
     unsafe {
-        let value = transfer(thread, at.as_ptr().cast(), value);
+        let value = transfer(thread, at.into_ptr().cast(), value);
         Bound::from_owned_ptr_or_err(py, value)
     }
 }
@@ -395,7 +437,7 @@ pub unsafe extern "C" fn switch_fast(
             } else {
                 ffi::PyTuple_New(0)
             };
-            return transfer(thread, slf.cast(), value);
+            return transfer(thread, ffi::Py_NewRef(slf).cast(), value);
         }
         super::method::call(switch_method, slf, values, nargs, names)
     }
@@ -488,17 +530,20 @@ pub fn kill(py: Python<'_>, thread: &Thread, greenlet: *mut PyGreenlet) {
 
 /// Goes on in `target`, or starts it: what the hub, and greenlets that hand over, do.
 #[inline]
-pub fn resume<'py>(py: Python<'py>, target: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    let me = of(target);
+pub fn resume<'py>(py: Python<'py>, target: Ref) -> PyResult<Bound<'py, PyAny>> {
+    let me = of(target.bind(py));
     if let Some(thread) = me.thread()
         && thread.is_current()
         && me.is_active()
     {
-        // SAFETY: just checked; the GIL is held, and None is owned.
+        // SAFETY: just checked; the GIL is held, and None is owned. The thread is the running one,
+        // which outlives the reference that it is read through.
         return unsafe {
-            let value = transfer(thread, target.as_ptr().cast(), py.None().into_ptr());
+            let thread = &*ptr::from_ref(thread);
+            let value = transfer(thread, target.into_ptr().cast(), py.None().into_ptr());
             Bound::from_owned_ptr_or_err(py, value)
         };
     }
-    deliver(target, Payload::Args(PyTuple::empty(py), None))
+    let target = target.into_bound(py);
+    deliver_owned(target, Payload::Args(PyTuple::empty(py), None))
 }

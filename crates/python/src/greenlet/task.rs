@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyTuple, PyType};
 
+use super::attributes::owner;
 use super::object::{self, GreenletRef, PyGreenlet, Status, of};
 use super::spawn_tree::Origin;
 use super::switch::Carried;
@@ -32,7 +33,8 @@ pub struct Task {
     pub(super) value: Slot,
     pub(super) error: Slot,
     pub(super) links: WaitQueue,
-    pub(super) timer: Cell<Option<TimerId>>,
+    /// What `start_later` waits by, and whose timer that is.
+    pub(super) timer: Cell<Option<(Py<EventLoop>, TimerId)>>,
     pub(super) origin: Origin,
 }
 
@@ -67,9 +69,14 @@ impl Task {
         let due = self.phase.get() == Phase::Scheduled;
         if due {
             self.phase.set(Phase::Running);
-            self.timer.set(None);
+            drop(self.timer.take());
         }
         due
+    }
+
+    /// Whether its start is queued.
+    pub fn is_scheduled(&self) -> bool {
+        self.phase.get() == Phase::Scheduled
     }
 
     /// Whether it has a result.
@@ -119,14 +126,14 @@ impl Task {
     }
 
     /// Calls off a start that has not happened. False: it runs, or has run.
-    pub(super) fn cancel_start(&self, py: Python<'_>) -> PyResult<bool> {
+    pub(super) fn cancel_start(&self, py: Python<'_>) -> bool {
         if !matches!(self.phase.get(), Phase::New | Phase::Scheduled) {
-            return Ok(false);
+            return false;
         }
-        if let Some(timer) = self.timer.take() {
-            EventLoop::current(py)?.get().cancel_timer(py, timer);
+        if let Some((event_loop, timer)) = self.timer.take() {
+            event_loop.get().cancel_timer(py, timer);
         }
-        Ok(true)
+        true
     }
 }
 
@@ -270,26 +277,42 @@ pub fn schedule_kill(slf: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
         if task.is_done() {
             return Ok(());
         }
-        if task.cancel_start(py)? {
+        if task.cancel_start(py) {
             die_unstarted(slf, error);
             return Ok(());
         }
     }
     if of(slf).status.get() != Status::Dead {
         let greenlet = GreenletRef::new(slf)?;
-        EventLoop::current(py)?.get().push(
-            py,
-            Job::Throw {
-                greenlet,
-                wait: None,
-                error,
-            },
-        );
+        let job = Job::Throw {
+            greenlet,
+            wait: None,
+            error,
+        };
+        home(slf)?.get().push(py, job);
     }
     Ok(())
 }
 
-pub(super) fn die_unstarted(slf: &Bound<'_, PyAny>, error: PyErr) {
+/// The loop of a greenlet's own thread, which alone can run it; ours if that has none.
+pub(super) fn home<'py>(slf: &Bound<'py, PyAny>) -> PyResult<Bound<'py, EventLoop>> {
+    let py = slf.py();
+    let theirs = owner(slf)
+        .filter(|thread| thread.alive.get())
+        .and_then(|thread| {
+            let link = thread.hub.borrow();
+            link.as_ref().map(|link| link.event_loop.bind(py).clone())
+        });
+    theirs.map_or_else(|| EventLoop::current(py), Ok)
+}
+
+/// Whether an object is a `Greenlet` that has not got as far as its first switch.
+pub fn is_unstarted(slf: &Bound<'_, PyAny>) -> bool {
+    task_of(slf).is_some() && of(slf).status.get() == Status::New
+}
+
+/// Ends a greenlet that never ran, with the error that it is to have ended by.
+pub fn die_unstarted(slf: &Bound<'_, PyAny>, error: PyErr) {
     of(slf).status.set(Status::Dead);
     finish(slf, Err(error));
 }

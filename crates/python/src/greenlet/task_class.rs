@@ -258,8 +258,8 @@ setter!(setter_tree_locals, |slf, value| {
 });
 
 static METHODS: Table<[ffi::PyMethodDef; 15]> = Table([
-    def(c"spawn", method_spawn, ffi::METH_CLASS, c"spawn($type, run, *args, **kwargs)\n--\n\nMakes a greenlet and starts it."),
-    def(c"spawn_later", method_spawn_later, ffi::METH_CLASS, c"spawn_later($type, seconds, run, *args, **kwargs)\n--\n\nMakes a greenlet that starts after `seconds`."),
+    def(c"spawn", method_spawn, ffi::METH_CLASS, c"spawn($type, *args, **kwargs)\n--\n\nMakes a greenlet and starts it: spawn(run, *args, **kwargs)."),
+    def(c"spawn_later", method_spawn_later, ffi::METH_CLASS, c"spawn_later($type, seconds, *args, **kwargs)\n--\n\nMakes a greenlet that starts after `seconds`: spawn_later(seconds, run, *args, **kwargs)."),
     def(c"start", method_start, 0, c"start($self)\n--\n\nSchedules it to run in the next turn of the loop. Without effect if it was started before."),
     def(c"start_later", method_start_later, 0, c"start_later($self, seconds)\n--\n\nSchedules it to run after `seconds`."),
     def(c"join", method_join, 0, c"join($self, timeout=None)\n--\n\nWaits until it ends, for at most `timeout` seconds. Never raises what ended it."),

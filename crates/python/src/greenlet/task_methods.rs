@@ -8,10 +8,10 @@ use pyo3::types::{PyTuple, PyType};
 use super::method::Args;
 use super::object::{GreenletRef, Status, of};
 use super::switch::{self};
-use super::task::{Phase, die_unstarted, schedule_kill, task};
+use super::task::{Phase, die_unstarted, home, schedule_kill, task};
 use super::task_class::{construct, is_plain};
 use crate::gil::{GilCell, Ref, Slot};
-use crate::hub::{EventLoop, Job, Limit, TimerTarget, Wake};
+use crate::hub::{Job, Limit, TimerTarget, Wake};
 pub(super) fn spawn<'py>(
     class: &Bound<'py, PyAny>,
     args: Args<'py>,
@@ -42,7 +42,7 @@ pub(super) fn spawn_later<'py>(
 fn start_now(slf: &Bound<'_, PyAny>) -> PyResult<()> {
     let task = task(slf);
     if task.phase.get() == Phase::New {
-        let event_loop = EventLoop::current(slf.py())?;
+        let event_loop = home(slf)?;
         tell_spawn_callbacks(slf)?;
         task.phase.set(Phase::Scheduled);
         event_loop.get().push(
@@ -101,16 +101,13 @@ pub(super) fn start_later<'py>(
         .extract()?;
     let task = task(slf);
     if task.phase.get() == Phase::New {
-        let event_loop = EventLoop::current(py)?;
+        let event_loop = home(slf)?;
         let target = TimerTarget::Start(GreenletRef::new(slf)?);
         tell_spawn_callbacks(slf)?;
         task.phase.set(Phase::Scheduled);
-        task.timer.set(Some(event_loop.get().start_timer(
-            py,
-            Limit::duration(seconds),
-            target,
-            true,
-        )));
+        let after = Limit::duration(seconds);
+        let timer = event_loop.get().start_timer(py, after, target, true);
+        task.timer.set(Some((event_loop.unbind(), timer)));
     }
     Ok(py.None().into_bound(py))
 }
@@ -181,7 +178,7 @@ pub fn killer<'py>(py: Python<'py>, exception: Option<Bound<'py, PyAny>>) -> PyE
 
 pub(super) fn throw<'py>(slf: &Bound<'py, PyAny>, args: Args<'py>) -> PyResult<Bound<'py, PyAny>> {
     let py = slf.py();
-    if task(slf).cancel_start(py)? {
+    if task(slf).cancel_start(py) {
         let [kind, value, traceback] = args.bind("throw", ["type", "value", "traceback"])?;
         die_unstarted(slf, switch::exception(py, kind, value, traceback)?);
         return Ok(py.None().into_bound(py));

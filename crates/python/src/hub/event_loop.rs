@@ -29,7 +29,7 @@ use super::waiter;
 use super::watcher::{Moment, Watcher, Watchers};
 use crate::error::{BlockingSwitchOutError, GreenletExit, os_error};
 use crate::gil::{GilCell, Ref, call};
-use crate::greenlet::{Thread, switch, thread};
+use crate::greenlet::{GreenletRef, Thread, switch, task, thread};
 use crate::sync::Timeout;
 
 /// Jobs between two looks at the reactor. An empty poll costs about as much as five switches, so
@@ -144,6 +144,12 @@ impl EventLoop {
     #[inline]
     pub fn push(&self, py: Python<'_>, job: Job) {
         self.jobs.borrow_mut(py).push_back(job);
+        self.wake_from_afar();
+    }
+
+    /// Ends its poll, if this is not the thread that it runs in.
+    #[inline]
+    pub(super) fn wake_from_afar(&self) {
         if self.home.load(Ordering::Relaxed) != thread::identity() {
             self.waker.wake();
         }
@@ -153,29 +159,27 @@ impl EventLoop {
     /// Only for a greenlet that gives up the thread while the hub is inside its turn.
     pub fn next_greenlet(&self, py: Python<'_>) -> Option<Ref> {
         let thread = Thread::current(py).ok()?;
-        loop {
-            let job = {
-                let mut turn = self.turn.borrow_mut(py);
-                let mut jobs = self.jobs.borrow_mut(py);
-                let direct = match jobs.front() {
-                    Some(Job::Resume { .. } | Job::Expire { .. }) => true,
-                    // A fresh stack is the hub's business: to map one takes more C stack than to
-                    // wait does, and a parked greenlet that has to hold that much takes up a
-                    // second page for it.
-                    Some(Job::Start { .. }) => thread.has_idle_stack(),
-                    _ => false,
-                };
-                if !turn.dispatching || turn.budget == 0 || !direct {
-                    return None;
-                }
-                self.spend(py, &mut turn);
-                jobs.pop_front()?
+        let job = {
+            let mut turn = self.turn.borrow_mut(py);
+            let mut jobs = self.jobs.borrow_mut(py);
+            // What is void is left to the hub, too: dropping it may run a finalizer, which must
+            // not wait in a greenlet that is about to.
+            let direct = match jobs.front() {
+                Some(Job::Resume { greenlet, wait }) => waiter::is_due(greenlet, *wait),
+                Some(Job::Expire { greenlet, wait }) => waiter::is_on(greenlet, *wait),
+                // A fresh stack is the hub's business: to map one takes more C stack than to
+                // wait does, and a parked greenlet that has to hold that much takes up a
+                // second page for it.
+                Some(Job::Start { greenlet }) => thread.has_idle_stack() && is_startable(greenlet),
+                _ => false,
             };
-            // Dropping a void job may run Python, so nothing is borrowed here.
-            if let Some(greenlet) = due(job) {
-                return Some(greenlet);
+            if !turn.dispatching || turn.budget == 0 || !direct {
+                return None;
             }
-        }
+            self.spend(py, &mut turn);
+            jobs.pop_front()?
+        };
+        due(job)
     }
 
     /// Something that may still happen begins (or ends) to keep the loop running.
@@ -244,7 +248,7 @@ impl EventLoop {
             Job::Resume { .. } | Job::Expire { .. } | Job::Start { .. } => {
                 if let Some(greenlet) = due(job) {
                     self.dispatch(py, greenlet.bind(py), |greenlet| {
-                        switch::resume(py, greenlet)
+                        switch::resume(py, greenlet.clone().into())
                     });
                 }
             }
@@ -261,6 +265,7 @@ impl EventLoop {
                     });
                 }
             }
+            Job::Drop { object } => drop(object),
             Job::Fire { watcher, events } => Watcher::fire(watcher.bind(py), events),
             Job::Timeout { timeout } => {
                 let timeout = timeout.bind(py);
@@ -305,6 +310,8 @@ impl EventLoop {
         match outcome {
             // A greenlet that ends by GreenletExit ends without an error: this is for the hub.
             Err(error) if error.is_instance_of::<GreenletExit>(py) => self.end(py, error),
+            // It could not even be launched, for want of memory: so it has ended.
+            Err(error) if task::is_unstarted(greenlet) => task::die_unstarted(greenlet, error),
             Err(error) => self.report(py, greenlet, error),
             Ok(_) => {}
         }
@@ -382,6 +389,12 @@ impl EventLoop {
             Ready::Woken => {}
         }
     }
+}
+
+/// Whether a queued start is still wanted.
+fn is_startable(greenlet: &GreenletRef) -> bool {
+    let task = greenlet.inner().task.as_ref();
+    task.is_none_or(|task| task.is_scheduled())
 }
 
 /// The greenlet that a job is to go on with; None if the job is void.

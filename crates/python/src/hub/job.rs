@@ -24,6 +24,8 @@ pub enum Job {
         wait: Option<u64>,
         error: PyErr,
     },
+    /// A reference to be dropped by the hub, which cannot be made to wait by a finalizer.
+    Drop { object: Ref },
     /// `callback(*args)`.
     Call { callback: Ref, args: Ref },
     /// A `Callback` object, whose `stop()` makes it void.

@@ -77,6 +77,7 @@ impl EventLoop {
             keeps_alive,
         });
         self.keep_alive(py, isize::from(keeps_alive));
+        self.wake_from_afar();
         TimerId(id)
     }
 

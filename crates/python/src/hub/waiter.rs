@@ -35,6 +35,13 @@ enum State {
     TimedOut,
 }
 
+impl WaitCell {
+    /// Whether its greenlet is at no wait, not even at the end of one.
+    pub fn is_idle(&self) -> bool {
+        self.state.get() == State::Idle
+    }
+}
+
 /// How a wait ended.
 pub enum Wake {
     Notified,
@@ -93,44 +100,45 @@ impl Waiter {
     }
 
     fn end(&self, py: Python<'_>, state: State) -> bool {
-        if !self.is_waiting() {
+        // One whose thread has ended, or whose hub was destroyed, will not run: what it waited for
+        // must go to somebody else.
+        let Some(home) = self.home(py).filter(|_| self.is_waiting()) else {
             return false;
-        }
+        };
         self.greenlet.inner().wait.state.set(state);
         let job = Job::Resume {
             greenlet: self.greenlet.clone_ref(py),
             wait: self.number,
         };
-        self.queue(py, job);
+        home.get().push(py, job);
         true
     }
 
     /// Ends the wait with an exception, unless something else ends it first. From any thread.
     pub fn fail(self, py: Python<'_>, error: PyErr) {
-        let greenlet = self.greenlet.clone_ref(py);
-        self.queue(
-            py,
-            Job::Throw {
-                greenlet,
-                wait: Some(self.number),
-                error,
-            },
-        );
+        if let Some(home) = self.home(py) {
+            let greenlet = self.greenlet.clone_ref(py);
+            let wait = Some(self.number);
+            home.get().push(
+                py,
+                Job::Throw {
+                    greenlet,
+                    wait,
+                    error,
+                },
+            );
+        }
     }
 
-    /// Queues a job in the hub of the greenlet's own thread; a thread without one runs nothing.
-    fn queue(&self, py: Python<'_>, job: Job) {
-        let Some(thread) = self.greenlet.inner().thread() else {
-            return;
-        };
-        let home = thread
-            .hub
-            .borrow()
-            .as_ref()
-            .map(|link| link.event_loop.clone_ref(py));
-        if let Some(event_loop) = home {
-            event_loop.get().push(py, job);
-        }
+    /// The loop that it can be run by: that of its own thread, if both are still there.
+    fn home(&self, py: Python<'_>) -> Option<Py<EventLoop>> {
+        let me = self.greenlet.inner();
+        let thread = me
+            .thread()
+            .filter(|thread| thread.alive.get() && me.is_active())?;
+        let link = thread.hub.borrow();
+        let event_loop = &link.as_ref()?.event_loop;
+        (!event_loop.get().is_destroyed(py)).then(|| event_loop.clone_ref(py))
     }
 
     /// The greenlet's repr, for messages.
@@ -271,14 +279,13 @@ fn describe(object: &Bound<'_, PyAny>) -> String {
 /// switch back brings.
 fn give_up_thread(py: Python<'_>) -> PyResult<Ref> {
     let event_loop = EventLoop::for_blocking(py)?;
-    let event_loop_ref = event_loop.get();
     // The hand-over: when the next job is a greenlet, no one needs the hub in between.
-    if let Some(next) = event_loop_ref.next_greenlet(py) {
-        return switch::resume(py, next.bind(py)).map(Ref::from);
-    }
-    let hub = event_loop_ref.hub(py)?;
+    let next = match event_loop.get().next_greenlet(py) {
+        Some(next) => next,
+        None => event_loop.get().hub(py)?,
+    };
     drop(event_loop);
-    switch::resume(py, hub.bind(py)).map(Ref::from)
+    switch::resume(py, next).map(Ref::from)
 }
 
 /// switch_out()
