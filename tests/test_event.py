@@ -10,6 +10,8 @@ import pytest
 import verdigris as gevent
 from verdigris.event import AsyncResult, Event
 from verdigris.exceptions import ConcurrentObjectUseError
+from verdigris.greenlet import Greenlet
+from verdigris.lock import Semaphore
 from waiting import started
 
 
@@ -95,6 +97,38 @@ class TestEvent:
         event.set()
         gevent.sleep(0)
         assert seen == []
+
+    def test_a_callback_unlinked_after_the_event_was_set_is_not_called(self):
+        event, seen = Event(), []
+        event.rawlink(seen.append)
+        event.set()
+        assert event.linkcount() == 1
+        event.unlink(seen.append)
+        assert event.linkcount() == 0
+        gevent.sleep(0)
+        assert seen == []
+
+    def test_callbacks_that_were_called_are_let_go(self):
+        event, calls = Event(), []
+        for _ in range(50):
+            event.clear()
+            event.rawlink(calls.append)
+            event.set()
+            gevent.sleep(0)
+        assert len(calls) == 50 and event.linkcount() == 0
+        assert len(gc.get_referents(event)) < 10
+
+    def test_an_error_of_a_callback_names_the_callback(self, monkeypatch):
+        event, contexts = Event(), []
+
+        def fail(_):
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(gevent.get_hub(), "handle_error", lambda context, *_: contexts.append(context))
+        event.rawlink(fail)
+        event.set()
+        gevent.sleep(0)
+        assert contexts == [fail]
 
     def test_only_callables_can_be_linked(self):
         with pytest.raises(TypeError, match="Expected callable: 1"):
@@ -309,3 +343,43 @@ class TestIwait:
         thread.join()
         gevent.spawn(event.set)
         assert next(iterator) is event
+
+
+def linkable(kind):
+    """Something with `rawlink`, and what makes it ready."""
+    if kind is Greenlet:
+        greenlet = Greenlet(int)
+        return greenlet, lambda: (greenlet.start(), greenlet.join())
+    if kind is Semaphore:
+        semaphore = Semaphore(0)
+        return semaphore, semaphore.release
+    source = kind()
+    return source, source.set
+
+
+@pytest.mark.parametrize("kind", [Event, AsyncResult, Semaphore, Greenlet])
+def test_a_callback_may_unlink_the_next(kind):
+    source, make_ready = linkable(kind)
+    seen = []
+
+    def second(_):
+        seen.append("second")
+
+    def first(_):
+        source.unlink(second)
+        seen.append("first")
+
+    for link in (first, second, seen.append):
+        source.rawlink(link)
+    make_ready()
+    gevent.sleep(0)
+    assert seen == ["first", source]
+
+
+def test_all_links_can_be_taken_back_until_they_run():
+    greenlet, seen = gevent.spawn(int), []
+    greenlet.rawlink(lambda _: greenlet.unlink_all())
+    greenlet.rawlink(seen.append)
+    greenlet.join()
+    gevent.sleep(0)
+    assert seen == [] and not greenlet.has_links()

@@ -1,4 +1,4 @@
-//! What `loop.run_callback` gives: a call that can still be called off.
+//! A call that can still be called off: what `loop.run_callback` gives, and how a link is told.
 
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -16,8 +16,9 @@ impl Callback {
     }
 
     /// What is to be called, once.
-    pub fn take(&self, py: Python<'_>) -> Option<(Py<PyAny>, Py<PyTuple>)> {
-        self.0.borrow_mut(py).take()
+    pub fn take<'py>(&self, py: Python<'py>) -> Option<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let (callback, args) = self.0.borrow_mut(py).take()?;
+        Some((callback.into_bound(py), args.into_bound(py)))
     }
 }
 
@@ -35,13 +36,13 @@ impl Callback {
 
     /// True until it runs or is stopped.
     #[getter]
-    fn pending(&self, py: Python<'_>) -> bool {
+    pub fn pending(&self, py: Python<'_>) -> bool {
         self.0.borrow(py).is_some()
     }
 
     /// The function, or None.
     #[getter]
-    fn callback(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+    pub fn callback(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.0
             .borrow(py)
             .as_ref()

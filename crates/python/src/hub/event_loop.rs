@@ -273,14 +273,6 @@ impl EventLoop {
                     self.report(py, timeout, error);
                 }
             }
-            Job::Call { callback, args } => {
-                let callback = callback.bind(py);
-                // The queue takes a tuple only (`run_callback`, `WaitQueue`).
-                let called = args.bind(py).cast::<PyTuple>().map_err(PyErr::from);
-                if let Err(error) = called.and_then(|args| call(callback, args, None)) {
-                    self.report(py, callback, error);
-                }
-            }
             Job::Scheduled { callback } => {
                 let callback = callback.bind(py);
                 let held = callback
@@ -288,9 +280,16 @@ impl EventLoop {
                     .ok()
                     .and_then(|held| held.get().take(py));
                 if let Some((function, args)) = held
-                    && let Err(error) = call(function.bind(py), args.bind(py), None)
+                    && let Err(error) = call(&function, &args, None)
                 {
                     self.report(py, callback, error);
+                }
+            }
+            Job::Link { callback } => {
+                if let Some((function, args)) = callback.into_bound(py).get().take(py)
+                    && let Err(error) = call(&function, &args, None)
+                {
+                    self.report(py, &function, error);
                 }
             }
         }

@@ -4,6 +4,7 @@ use pyo3::{Py, PyErr};
 
 use crate::gil::Ref;
 use crate::greenlet::GreenletRef;
+use crate::hub::callback::Callback;
 use crate::hub::watcher::Watcher;
 use crate::sync::Timeout;
 
@@ -26,10 +27,10 @@ pub enum Job {
     },
     /// A reference to be dropped by the hub, which cannot be made to wait by a finalizer.
     Drop { object: Ref },
-    /// `callback(*args)`.
-    Call { callback: Ref, args: Ref },
     /// A `Callback` object, whose `stop()` makes it void.
     Scheduled { callback: Ref },
+    /// The same for a link of a `WaitQueue`, where it is the function that an error is reported of.
+    Link { callback: Py<Callback> },
     /// A watcher's callback. Void if the watcher was stopped meanwhile.
     Fire { watcher: Py<Watcher>, events: i32 },
     /// A `Timeout` whose time is up. Void if it was ended meanwhile.

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use pyo3::{PyTraverseError, PyVisit};
 
+use super::callback::Callback;
 use super::event_loop::EventLoop;
 use super::gather::Gather;
 use super::job::Job;
@@ -39,6 +40,9 @@ struct Queue {
     first: u64,
     /// How many entries are no holes.
     present: usize,
+    /// Callbacks that were notified, so that they can be unlinked until the hub calls them. Those
+    /// that it has called are spent, and leave later.
+    told: Vec<Py<Callback>>,
 }
 
 enum Entry {
@@ -50,6 +54,12 @@ enum Entry {
     },
     /// Like a callback, but it runs no Python, so it is told at once.
     Gather(Py<Gather>),
+}
+
+/// Where a callback is.
+enum Link {
+    Entry(u64),
+    Told(Py<Callback>),
 }
 
 impl Queue {
@@ -79,6 +89,16 @@ impl Queue {
             }
         }
         None
+    }
+
+    /// Keeps a callback that is scheduled, and lets go of spent ones when there is no room left:
+    /// then as much room is made as there are others, so that this costs little each time.
+    fn push_told(&mut self, py: Python<'_>, callback: Py<Callback>) {
+        if self.told.len() == self.told.capacity() {
+            self.told.retain(|told| told.get().pending(py));
+            self.told.reserve_exact(self.told.len().max(4));
+        }
+        self.told.push(callback);
     }
 
     /// Takes out the oldest greenlet, past callbacks.
@@ -153,7 +173,11 @@ impl WaitQueue {
             let entry = self.queue.borrow_mut(py).pop();
             match entry {
                 Some(Entry::Greenlet(waiter)) => woken += usize::from(waiter.wake(py)),
-                Some(Entry::Callback { callback, home }) => schedule(py, callback, home, owner),
+                Some(Entry::Callback { callback, home }) => {
+                    if let Err(error) = self.schedule(py, callback, home, owner) {
+                        error.write_unraisable(py, Some(owner));
+                    }
+                }
                 Some(Entry::Gather(gather)) => gather.get().arrive(py, owner),
                 None => break,
             }
@@ -161,17 +185,53 @@ impl WaitQueue {
         woken
     }
 
-    /// The callbacks and their numbers, copied, so that Python may run while one looks at them.
-    fn links(&self, py: Python<'_>) -> Vec<(u64, Ref)> {
+    /// Has the hub call a callback that has left the entries, unless it is unlinked before.
+    fn schedule(
+        &self,
+        py: Python<'_>,
+        callback: Ref,
+        home: Option<Py<EventLoop>>,
+        owner: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let args = PyTuple::new(py, [owner])?.unbind();
+        let event_loop = match home {
+            Some(home) => home,
+            None => EventLoop::current(py)?.unbind(),
+        };
+        let callback = Py::new(py, Callback::new(callback.bind(py).clone().unbind(), args))?;
+        let told = callback.clone_ref(py);
+        self.queue.borrow_mut(py).push_told(py, told);
+        event_loop.get().push(py, Job::Link { callback });
+        Ok(())
+    }
+
+    /// The callbacks by age, copied, so that Python may run while one looks at them.
+    fn links(&self, py: Python<'_>) -> Vec<(Link, Ref)> {
         let queue = self.queue.borrow(py);
+        let told = queue.told.iter().filter_map(|told| {
+            let callback = told.get().callback(py)?;
+            Some((Link::Told(told.clone_ref(py)), callback.into()))
+        });
         let numbered = (queue.first..).zip(queue.entries.iter());
-        numbered
-            .filter_map(|(number, entry)| match entry {
-                Some(Entry::Callback { callback, .. }) => Some((number, callback.clone_ref(py))),
-                Some(Entry::Gather(gather)) => Some((number, gather.clone_ref(py).into())),
-                Some(Entry::Greenlet(_)) | None => None,
-            })
-            .collect()
+        let entries = numbered.filter_map(|(number, entry)| match entry {
+            Some(Entry::Callback { callback, .. }) => {
+                Some((Link::Entry(number), callback.clone_ref(py)))
+            }
+            Some(Entry::Gather(gather)) => Some((Link::Entry(number), gather.clone_ref(py).into())),
+            Some(Entry::Greenlet(_)) | None => None,
+        });
+        told.chain(entries).collect()
+    }
+
+    /// Takes out one of `links()`. False if it is no longer there.
+    fn remove(&self, py: Python<'_>, link: &Link) -> bool {
+        match link {
+            Link::Told(callback) => callback.get().take(py).is_some(),
+            Link::Entry(number) => {
+                let entry = self.queue.borrow_mut(py).remove(*number);
+                entry.is_some()
+            }
+        }
     }
 
     /// Adds a callback, to be run in the hub.
@@ -188,10 +248,9 @@ impl WaitQueue {
 
     /// Takes out the oldest callback that is equal to `callback`. False if there is none.
     pub fn unlink(&self, py: Python<'_>, callback: &Bound<'_, PyAny>) -> PyResult<bool> {
-        for (number, link) in self.links(py) {
-            if link.as_ptr() == callback.as_ptr() || link.bind(py).eq(callback)? {
-                let entry = self.queue.borrow_mut(py).remove(number);
-                return Ok(entry.is_some());
+        for (link, known) in self.links(py) {
+            if known.as_ptr() == callback.as_ptr() || known.bind(py).eq(callback)? {
+                return Ok(self.remove(py, &link));
             }
         }
         Ok(false)
@@ -199,15 +258,16 @@ impl WaitQueue {
 
     /// Takes out all callbacks.
     pub fn unlink_all(&self, py: Python<'_>) {
-        for (number, _) in self.links(py) {
-            let entry = self.queue.borrow_mut(py).remove(number);
-            drop(entry);
+        for (link, _) in self.links(py) {
+            self.remove(py, &link);
         }
     }
 
-    /// How many greenlets and callbacks there are.
+    /// How many greenlets and callbacks there are. A callback counts until it is called.
     pub fn len(&self, py: Python<'_>) -> usize {
-        self.queue.borrow(py).present
+        let queue = self.queue.borrow(py);
+        let told = queue.told.iter().filter(|told| told.get().pending(py));
+        queue.present + told.count()
     }
 
     pub fn is_empty(&self, py: Python<'_>) -> bool {
@@ -226,7 +286,7 @@ impl WaitQueue {
                     see(callback.as_py())?;
                 }
             }
-            Ok(())
+            queue.told.iter().try_for_each(|told| see(told.as_any()))
         })
     }
 
@@ -242,26 +302,6 @@ impl WaitQueue {
             see(callback.as_ptr());
             Ok::<_, std::convert::Infallible>(())
         });
-    }
-}
-
-fn schedule(py: Python<'_>, callback: Ref, home: Option<Py<EventLoop>>, owner: &Bound<'_, PyAny>) {
-    let scheduled = PyTuple::new(py, [owner]).and_then(|args| {
-        let event_loop = match home {
-            Some(home) => home,
-            None => EventLoop::current(py)?.unbind(),
-        };
-        event_loop.get().push(
-            py,
-            Job::Call {
-                callback,
-                args: args.into(),
-            },
-        );
-        Ok(())
-    });
-    if let Err(error) = scheduled {
-        error.write_unraisable(py, Some(owner));
     }
 }
 
