@@ -415,6 +415,27 @@ def test_their_text():
     assert "maxsize=3 queue=deque(['a'])" in repr(queue) and "tasks=1" in str(queue)
 
 
+@every_kind
+@pytest.mark.parametrize("text", [repr, str])
+def test_a_queue_that_holds_itself_has_a_text(kind, text):
+    queue = kind()
+    queue.put(queue)
+    assert text(queue).count("queue=") == 2 and "queue=[...]" in text(queue)
+
+
+def test_an_item_without_a_text_does_not_spoil_the_next():
+    class Mute:
+        def __repr__(self):
+            raise ZeroDivisionError
+
+    queue = Queue(None, [Mute()])
+    with pytest.raises(ZeroDivisionError):
+        repr(queue)
+    queue.get()
+    queue.put(7)
+    assert "queue=deque([7])" in repr(queue)
+
+
 def test_a_cycle_through_an_item_is_collected():
     class Holder:
         """Something that a weak reference can point to."""

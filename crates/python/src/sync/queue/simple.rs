@@ -35,6 +35,8 @@ pub struct SimpleQueue {
     pub finished: WaitQueue,
     /// The class overrides some of the hooks.
     hooked: AtomicBool,
+    /// `repr` is at its items, among which it may find the queue itself.
+    describing: AtomicBool,
 }
 
 /// What is asked of the next item.
@@ -53,6 +55,7 @@ impl SimpleQueue {
             unfinished: Counter::default(),
             finished: WaitQueue::default(),
             hooked: AtomicBool::new(false),
+            describing: AtomicBool::new(false),
         }
     }
 
@@ -238,8 +241,16 @@ impl SimpleQueue {
             text += &format!(" maxsize={maxsize}");
         }
         let items = queue.items.snapshot(py)?;
-        if items.is_truthy()? {
-            text += &format!(" queue={}", items.repr()?);
+        if queue.describing.swap(true, Relaxed) {
+            text += " queue=[...]";
+        } else {
+            let items = items
+                .is_truthy()
+                .and_then(|any| any.then(|| items.repr()).transpose());
+            queue.describing.store(false, Relaxed);
+            if let Some(items) = items? {
+                text += &format!(" queue={items}");
+            }
         }
         for (name, line) in [
             ("getters", &queue.flow.getters),
