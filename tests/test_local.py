@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import threading
 import weakref
 
 import pytest
@@ -211,6 +212,25 @@ class TestLife:
         gevent.sleep(0)
         assert seen[0]() is not None
         del raw
+        gc.collect()
+        assert seen[0]() is None
+
+    def test_values_of_a_greenlet_whose_end_was_never_told_go_with_it(self):
+        data, seen = local(), []
+
+        def keep():
+            data.value = Value()
+            seen.append(weakref.ref(data.value))
+
+        def thread():
+            greenlet = gevent.spawn(keep)
+            gevent.sleep(0)
+            assert greenlet.dead
+            gevent.get_hub().destroy(destroy_loop=True)
+
+        runner = threading.Thread(target=thread)
+        runner.start()
+        runner.join()
         gc.collect()
         assert seen[0]() is None
 

@@ -4,7 +4,8 @@
 //! any object does, with the dict of the running greenlet in place of its own. The dicts are
 //! found by the address of the greenlet; the one used last is kept at hand. A greenlet's values
 //! go when it has ended (a gevent greenlet, which can be asked to tell) or when it is freed (a
-//! raw one): `Forget` is called then.
+//! raw one, or one whose hub was destroyed, which never told): `Forget` is called then. So no
+//! greenlet finds the values of another that had its address.
 
 use std::collections::HashMap;
 
@@ -28,7 +29,7 @@ struct Dicts {
 
 struct Entry {
     dict: Py<PyDict>,
-    /// Weak: values must not keep a greenlet alive.
+    /// Weak: values must not keep a greenlet alive. Its callback is `forget`.
     greenlet: Py<PyWeakrefReference>,
     forget: Py<Forget>,
 }
@@ -144,16 +145,13 @@ impl Local {
                 greenlet: id,
             },
         )?;
-        let greenlet = match greenlet.getattr_opt(intern!(py, "rawlink"))? {
-            Some(rawlink) => {
-                rawlink.call1((&forget,))?;
-                PyWeakrefReference::new(greenlet)?
-            }
-            None => PyWeakrefReference::new_with(greenlet, &forget)?,
-        };
+        let weak = PyWeakrefReference::new_with(greenlet, &forget)?;
+        if let Some(rawlink) = greenlet.getattr_opt(intern!(py, "rawlink"))? {
+            rawlink.call1((&forget,))?;
+        }
         let entry = Entry {
             dict: dict.clone().unbind(),
-            greenlet: greenlet.unbind(),
+            greenlet: weak.unbind(),
             forget: forget.unbind(),
         };
         let old = {
