@@ -153,6 +153,16 @@ class Config:
     threadpool_idle_task_timeout = Setting(
         "GEVENT_THREADPOOL_IDLE_TASK_TIMEOUT", 5.0, seconds, "Seconds after which a native thread without work ends."
     )
+    fileobject = Setting(
+        "GEVENT_FILE",
+        "posix",
+        imported(
+            posix="verdigris.fileobject.FileObjectPosix",
+            thread="verdigris.fileobject.FileObjectThread",
+            block="verdigris.fileobject.FileObjectBlock",
+        ),
+        "The class that `fileobject.FileObject` is.",
+    )
     format_context = Setting(
         "GEVENT_FORMAT_CONTEXT",
         "pprint.saferepr",

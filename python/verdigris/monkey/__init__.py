@@ -3,9 +3,9 @@
 `patch_all()`, called before anything else is imported, replaces what blocks in the standard
 modules by what lets other greenlets run. `_table` says what is replaced by what.
 
-Not patched in this version: `subprocess`, `ssl`, `sys`, `builtins` and `contextvars`. The
-flags for them are accepted and do nothing; `subprocess` and TLS work as ever, that is, they
-block. (`contextvars` needs no patch: each greenlet has a context of its own.)
+Not patched in this version: `ssl`, `sys`, `builtins` and `contextvars`. The flags for them are
+accepted and do nothing; TLS works as ever, that is, it blocks. (`contextvars` needs no patch:
+each greenlet has a context of its own.)
 """
 
 from ..events import (
@@ -234,7 +234,8 @@ def patch_ssl():
 
 
 def patch_subprocess():
-    """Nothing yet: `subprocess` works, and blocks."""
+    """Patch `subprocess`: waiting for a child, and its pipes, let others run."""
+    apply("subprocess")
 
 
 def patch_sys(stdin=True, stdout=True, stderr=True):
@@ -250,7 +251,7 @@ def patch_contextvars():
 
 
 # In this order: what comes later stands on what came before.
-_MODULES = ("os", "time", "thread", "socket", "dns", "select", "signal", "queue")
+_MODULES = ("os", "time", "thread", "socket", "dns", "select", "signal", "subprocess", "queue")
 _NOT_MAIN = (
     "Monkey-patching outside the main native thread. Some APIs will not be available. Expect a "
     "KeyError to be printed at shutdown.",

@@ -87,5 +87,8 @@ TABLE = {
         ),
     ),
     "queue": (Replacement("queue", "verdigris.queue", ("LifoQueue", "PriorityQueue", "Queue", "SimpleQueue")),),
+    "subprocess": (
+        Replacement("subprocess", "verdigris.subprocess", ("Popen", "call", "check_call", "check_output", "run")),
+    ),
     "signal": (Replacement("signal", "verdigris.signal", ("getsignal", "set_wakeup_fd", "signal")),),
 }
