@@ -3,7 +3,7 @@
 import pytest
 
 from programs import output_of, python
-from verdigris import config
+from verdigris import _core, config
 from verdigris._settings import Config
 from verdigris.resolver.blocking import Resolver
 
@@ -61,3 +61,46 @@ def test_the_hub_does_as_it_says():
     code = "import verdigris; print(type(verdigris.get_hub().resolver).__module__)"
     assert output_of(code) == "verdigris.resolver.thread\n"
     assert python("-c", code, env={"GEVENT_RESOLVER": "block"}).stdout == "verdigris.resolver.blocking\n"
+
+
+def test_the_size_of_stacks_is_rounded_up_to_pages():
+    settings = Config()
+    before = settings.stack_size
+    try:
+        for value, meant in ((400_000, 98 * 4096), ("2MB", 2**21), (" 512 KB ", 2**19), ("1048577", 2**20 + 4096)):
+            settings.stack_size = value
+            assert settings.stack_size == meant == _core.get_stack_size()
+    finally:
+        settings.stack_size = before
+
+
+@pytest.mark.parametrize(
+    "value, complaint",
+    [
+        ("plenty", "'plenty'"),
+        (None, "None"),
+        (1.5, "1.5"),
+        ("-1MB", "too small"),
+        ("1KB", "'1KB' is too small"),
+        (2**40, "too big"),
+        ("1.5MB", "'1.5MB'"),
+    ],
+)
+def test_a_wrong_size_of_stacks_names_its_culprit(value, complaint):
+    before = _core.get_stack_size()
+    with pytest.raises(ValueError, match=f"config.stack_size: .*{complaint}"):
+        Config().stack_size = value
+    assert _core.get_stack_size() == before
+
+
+def test_a_size_in_the_environment_needs_no_look_at_the_settings():
+    code = "import verdigris.rawgreenlet as g; from verdigris._core import get_stack_size as s; print(s())"
+    assert python("-c", code, env={"VERDIGRIS_STACK_SIZE": "3MB"}).stdout == f"{3 * 2**20}\n"
+    assert python("-c", code, env={"VERDIGRIS_STACK_SIZE": ""}).stdout == f"{_core.get_stack_size()}\n"
+
+
+def test_a_wrong_size_in_the_environment_is_named_at_import():
+    result = python("-c", "import verdigris", env={"VERDIGRIS_STACK_SIZE": "plenty"})
+    assert result.returncode == 1
+    assert "ValueError: the environment variable VERDIGRIS_STACK_SIZE: " in result.stderr
+    assert "'plenty'" in result.stderr

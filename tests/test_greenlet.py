@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from threading import Thread
 
 import pytest
 
@@ -111,3 +112,26 @@ def test_what_cannot_be_called_cannot_be_spawned():
             spawn(3)
     with pytest.raises(TypeError):
         verdigris.spawn_later(0, 3)
+
+
+def test_a_spawned_greenlet_may_call_as_deep_as_any_whoever_hands_over_to_it():
+    left = []
+
+    def calls_left(depth=0):
+        try:
+            return calls_left(depth + 1)
+        except RecursionError:
+            return depth
+
+    def at_depth(depth):
+        if depth:
+            return at_depth(depth - 1)
+        # In a thread of its own, so that its hub starts from down here as well.
+        left.append(verdigris.spawn(calls_left).get())
+        return left.append(verdigris.spawn_later(0.001, calls_left).get())
+
+    for depth in (0, 300):
+        thread = Thread(target=at_depth, args=(depth,))
+        thread.start()
+        thread.join()
+    assert len(set(left)) == 1

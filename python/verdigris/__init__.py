@@ -10,6 +10,7 @@ greenlets starts fast.
 """
 
 from importlib import import_module as _import_module
+from os import environ as _variables
 from sys import getswitchinterval, setswitchinterval
 
 from .alias import claim_greenlet as _claim_greenlet
@@ -75,6 +76,11 @@ _LAZY = {
     "version_info": "_version",
     "with_timeout": "timeout",
 }
+
+
+if _variables.get("VERDIGRIS_STACK_SIZE"):
+    # Greenlets run on stacks of this size whether or not the program ever looks at `config`.
+    _import_module(f"{__name__}._settings").config.stack_size  # noqa: B018 - reading it applies it
 
 
 def __getattr__(name):

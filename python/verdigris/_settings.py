@@ -7,10 +7,17 @@ made; changing it later does not change what is there already.
 
 import os
 from importlib import import_module
+from mmap import PAGESIZE
 
 from . import _core
 
 __all__ = ["Config", "config"]
+
+
+#: The smallest stack that ordinary programs get along with: a request of a web application takes 80 KB.
+STACK_MIN = 256 * 2**10
+#: What takes more than this is sure to be endless.
+STACK_MAX = 2**30
 
 
 class Setting:
@@ -31,11 +38,21 @@ class Setting:
             return self
         if self.name not in config.settings:
             text = os.environ.get(self.variable, "")
-            setattr(config, self.name, text if text.strip() else self.default)
+            if text.strip():
+                self._assign(config, text, f"the environment variable {self.variable}")
+            else:
+                setattr(config, self.name, self.default)
         return config.settings[self.name]
 
     def __set__(self, config, value):
-        value = config.settings[self.name] = self.parse(value)
+        self._assign(config, value, f"config.{self.name}")
+
+    def _assign(self, config, value, culprit):
+        try:
+            value = self.parse(value)
+        except ValueError as error:
+            raise ValueError(f"{culprit}: {error}") from error
+        config.settings[self.name] = value
         if self.apply is not None:
             self.apply(value)
 
@@ -71,6 +88,22 @@ def size(value):
         if text.endswith(unit):
             return int(text.removesuffix(unit)) * factor
     return int(text)
+
+
+def stack_size(value):
+    """A size in bytes for a stack: in bounds, and rounded up to whole pages."""
+    try:
+        number = size(value)
+    except ValueError:
+        number = None
+    if number is None:
+        raise ValueError(f'a number of bytes is needed, such as 1048576 or "1MB", not {value!r}')
+    if not STACK_MIN <= number <= STACK_MAX:
+        bounds = f"{STACK_MIN >> 10}KB to {STACK_MAX >> 20}MB"
+        raise ValueError(
+            f"a stack can have from {bounds}, and {value!r} is too {'big' if number > STACK_MAX else 'small'}"
+        )
+    return -(-number // PAGESIZE) * PAGESIZE
 
 
 def strings(value):
@@ -147,6 +180,14 @@ class Config:
         "The class of `hub.loop`. There is one; gevent's names for its own all mean it.",
     )
     libev_backend = Setting("GEVENT_BACKEND", None, anything, "Not used: the loop has one backend.")
+    stack_size = Setting(
+        "VERDIGRIS_STACK_SIZE",
+        _core.get_stack_size(),
+        stack_size,
+        "Bytes of a greenlet's stack, rounded up to whole pages; address space rather than memory. Counts for every "
+        "greenlet that starts from then on. docs/recursion.md tells what it holds. gevent has no such setting.",
+        apply=_core.set_stack_size,
+    )
     threadpool = Setting(
         "GEVENT_THREADPOOL", "verdigris.threadpool.ThreadPool", imported(), "The class of `hub.threadpool`."
     )

@@ -31,6 +31,7 @@ impl Default for Config {
 /// Hands out stacks, and takes them back for reuse. One a thread; sharing needs a lock of the caller's.
 #[derive(Debug)]
 pub struct Pool {
+    config: Config,
     shape: Shape,
     /// Where stacks come from; the last is the only one that may have slots never used.
     slabs: Vec<Arc<Slab>>,
@@ -49,6 +50,7 @@ impl Pool {
     pub fn new(config: Config) -> io::Result<Pool> {
         let shape = Shape::new(config.stack_size, config.data_size)?;
         Ok(Pool {
+            config,
             shape,
             slabs: Vec::new(),
             next: SLAB_MIN,
@@ -72,16 +74,26 @@ impl Pool {
         Ok(stack)
     }
 
+    /// What the pool's stacks are like.
+    #[inline]
+    #[must_use]
+    pub fn config(&self) -> Config {
+        self.config
+    }
+
     /// Whether the next stack is one that was given back, which is quick to take and shallow.
     #[must_use]
     pub fn has_idle(&self) -> bool {
         !self.free.is_empty()
     }
 
-    /// Takes back a stack on which nothing runs or is suspended any more. Whatever pool of the
-    /// same sizes it came from.
+    /// Takes back a stack on which nothing runs or is suspended any more. Whatever pool it came from; one of other
+    /// sizes than this pool's is dropped.
     #[inline]
     pub fn give(&mut self, mut stack: Stack) {
+        if stack.shape() != self.shape {
+            return;
+        }
         stack.end_use();
         self.free.push(stack);
         if self.free.len() - self.released >= KEEP + BATCH {

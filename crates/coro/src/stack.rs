@@ -93,6 +93,10 @@ impl Stack {
         limit - GUARD..limit
     }
 
+    pub(crate) fn shape(&self) -> Shape {
+        self.slab.shape
+    }
+
     pub(crate) fn is_released(&self) -> bool {
         self.released
     }

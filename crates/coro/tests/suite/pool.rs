@@ -23,6 +23,20 @@ fn the_stack_given_back_last_is_taken_first() {
 }
 
 #[test]
+fn a_stack_of_another_size_is_not_kept() {
+    let other = Config {
+        stack_size: 2 << 20,
+        ..Config::default()
+    };
+    let mut pool = pool();
+    let mut larger = Pool::new(other).unwrap();
+    assert_eq!(larger.config(), other);
+    pool.give(larger.take().unwrap());
+    assert!(!pool.has_idle());
+    assert!(larger.take().unwrap().usable() > pool.take().unwrap().usable());
+}
+
+#[test]
 fn a_dropped_stack_is_used_again() {
     let mut pool = pool();
     let mut tops: Vec<*mut u8> = Vec::new();

@@ -2,7 +2,7 @@
 //!
 //! `object` is a greenlet's data and life, `class` its type with its `attributes`, `switch` the one door that every switch goes through, `entry` what a
 //! greenlet runs first and last, `thread_state` the part of CPython's thread state that moves
-//! with a stack, `thread` what is kept for each thread, `trace` the tracer, `task` what gevent's
+//! with a stack, `stack_size` how large those are, `thread` what is kept for each thread, `trace` the tracer, `task` what gevent's
 //! `Greenlet` adds.
 
 mod attributes;
@@ -13,6 +13,7 @@ pub mod local_dict;
 mod method;
 pub mod object;
 mod spawn_tree;
+mod stack_size;
 pub mod switch;
 pub mod task;
 mod task_class;
@@ -37,6 +38,8 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(thread::get_pending_cleanup_count, module)?)?;
     module.add_function(wrap_pyfunction!(thread::set_thread_local, module)?)?;
     module.add("_C_API", c_api::capsule(py)?)?;
+    module.add_function(wrap_pyfunction!(stack_size::get_stack_size, module)?)?;
+    module.add_function(wrap_pyfunction!(stack_size::set_stack_size, module)?)?;
     module.add_function(wrap_pyfunction!(spawn_tree::track_greenlet_tree, module)?)?;
     module.add_function(wrap_pyfunction!(getcurrent, module)?)?;
     module.add_function(wrap_pyfunction!(trace::settrace, module)?)?;

@@ -12,7 +12,7 @@ use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::rc::Rc;
 
-use coro::{Config, Context, Stack};
+use coro::{Context, Stack};
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -156,21 +156,6 @@ pub fn of<'a>(slf: &'a Bound<'_, PyAny>) -> &'a Inner {
     // SAFETY: only the tables of the greenlet types name functions that call this, so CPython has
     // checked that `slf` is one; it lives as long as the borrow.
     unsafe { inner(slf.as_ptr().cast()) }
-}
-
-/// How large the stacks are that greenlets run on.
-///
-/// CPython 3.11 has no count of its own for recursion in C, so a stack must hold whatever the
-/// recursion limit allows: nested `sorted(key=…)` takes more than 1 MiB for it. From 3.12 on the
-/// count follows the stack (`StackState::begin`).
-pub fn stack_config() -> Config {
-    #[cfg(not(Py_3_12))]
-    return Config {
-        stack_size: 4 << 20,
-        ..Config::default()
-    };
-    #[cfg(Py_3_12)]
-    Config::default()
 }
 
 /// Allocates a greenlet of `class`, with `parent` or the running greenlet as its parent.

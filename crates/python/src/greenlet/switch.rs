@@ -8,6 +8,7 @@
 
 #![expect(unsafe_code, reason = "the switch itself")]
 
+use std::ffi::c_int;
 use std::ptr;
 
 use coro::Context;
@@ -22,6 +23,7 @@ use super::entry;
 use super::method::Args;
 use super::object::{PyGreenlet, Status, inner, of};
 use super::thread::{Start, Thread, share};
+use super::thread_state;
 use super::trace;
 use crate::error::{GreenletError, GreenletExit};
 use crate::gil::Ref;
@@ -214,22 +216,24 @@ unsafe fn landed_at_home(thread: &Thread, here: *mut PyGreenlet, value: Carried)
 /// Gives a new greenlet its stack and makes it ready to be transferred to.
 ///
 /// `look_up_run` comes first. Fails for want of memory, with the greenlet still new. From here to
-/// its first landing no Python may run: it might start another one.
+/// its first landing no Python may run: it might start another one. `depth` is how deep in Python
+/// calls it begins.
 fn launch(
     thread: &Thread,
     target: &Bound<'_, PyAny>,
     args: Bound<'_, PyTuple>,
     kwargs: Option<Bound<'_, PyDict>>,
     run: Option<Ref>,
+    depth: c_int,
 ) -> PyResult<()> {
     let me = of(target);
-    let stack = thread.pool.borrow_mut().take().map_err(|error| {
+    let stack = thread.take_stack().map_err(|error| {
         PyMemoryError::new_err(format!("no memory for the stack of a greenlet: {error}"))
     })?;
     // SAFETY: the stack is unused, and kept in the greenlet until its last switch; the state lies
     // in the boxed Inner, which does not move.
     unsafe {
-        (*me.state.get()).begin(&stack);
+        (*me.state.get()).begin(&stack, depth);
         *me.context.get() = Context::new(&stack, entry::enter);
     }
     me.stack.set(Some(stack));
@@ -258,9 +262,22 @@ pub enum Payload<'py> {
     Args(Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>),
     Value(Bound<'py, PyAny>),
     Error(PyErr),
+    /// Nothing: its turn in the run queue has come.
+    Turn,
 }
 
 impl<'py> Payload<'py> {
+    /// How deep in Python calls a greenlet begins that this starts. A switch is a call: it goes on
+    /// from the caller's depth, so that greenlets which start one another without end come to a
+    /// RecursionError, as with greenlet. Who hands over a turn has nothing to do with whose it is.
+    fn depth(&self, thread: &Thread) -> c_int {
+        match self {
+            // SAFETY: the thread is the current one.
+            Payload::Args(..) => unsafe { thread_state::current_depth(thread.tstate.get()) },
+            _ => 0,
+        }
+    }
+
     /// What the switch() that is waiting returns, by greenlet's rules.
     fn into_value(self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match self {
@@ -270,6 +287,7 @@ impl<'py> Payload<'py> {
             Payload::Args(args, Some(kwargs)) => {
                 Ok(PyTuple::new(py, [args.into_any(), kwargs.into_any()])?.into_any())
             }
+            Payload::Turn => Ok(PyTuple::empty(py).into_any()),
             Payload::Args(args, None) if args.len() == 1 => args.get_item(0),
             Payload::Args(args, None) => Ok(args.into_any()),
         }
@@ -281,6 +299,7 @@ impl<'py> Payload<'py> {
     ) -> PyResult<(Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>)> {
         match self {
             Payload::Args(args, kwargs) => Ok((args, kwargs)),
+            Payload::Turn => Ok((PyTuple::empty(py), None)),
             other => Ok((PyTuple::new(py, [other.into_value(py)?])?, None)),
         }
     }
@@ -381,8 +400,9 @@ pub fn resolve<'py>(
                 }
                 check_thread(&at, thread)?;
                 if !matches!(payload, Payload::Error(_)) {
+                    let depth = payload.depth(thread);
                     let (args, kwargs) = payload.into_args(py)?;
-                    launch(thread, &at, args, kwargs, run)?;
+                    launch(thread, &at, args, kwargs, run, depth)?;
                     return Ok((at, py.None().into_ptr()));
                 }
                 // Thrown in before it started: it dies without having run.
@@ -545,5 +565,5 @@ pub fn resume<'py>(py: Python<'py>, target: Ref) -> PyResult<Bound<'py, PyAny>> 
         };
     }
     let target = target.into_bound(py);
-    deliver_owned(target, Payload::Args(PyTuple::empty(py), None))
+    deliver_owned(target, Payload::Turn)
 }

@@ -4,16 +4,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
+use std::io;
 use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use coro::Pool;
+use coro::{Pool, Stack};
 use pyo3::exceptions::{PyMemoryError, PyRuntimeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::object::{self, PyGreenlet};
+use super::stack_size::stack_config;
 use crate::gil::{Ref, Slot};
 use crate::hub::HubLink;
 
@@ -132,7 +134,7 @@ impl Thread {
                 THREAD.set(thread.cast());
                 return Ok(&*thread.cast());
             }
-            let pool = Pool::new(object::stack_config()).map_err(|error| {
+            let pool = Pool::new(stack_config()).map_err(|error| {
                 PyMemoryError::new_err(format!("no stacks for greenlets: {error}"))
             })?;
             let thread = Rc::new(Thread {
@@ -168,6 +170,16 @@ impl Thread {
             THREAD.set(pointer);
             Ok(&*pointer)
         }
+    }
+
+    /// A stack for a greenlet that starts, of the size that is set now.
+    pub fn take_stack(&self) -> io::Result<Stack> {
+        let mut pool = self.pool.borrow_mut();
+        let config = stack_config();
+        if pool.config() != config {
+            *pool = Pool::new(config)?;
+        }
+        pool.take()
     }
 
     /// Whether a greenlet can be started without mapping memory.

@@ -96,9 +96,12 @@ impl StackState {
     /// chunk is mapped for each greenlet. The first slot stays empty, as CPython does with a root
     /// chunk, so that no frame is ever at the chunk's start and the chunk is never unmapped.
     ///
+    /// `depth` counts the Python calls that it is begun under, of which the recursion limit allows
+    /// so many in all.
+    ///
     /// # Safety
     /// `stack` is not in use and outlives the greenlet's run; `self` does not move from now on.
-    pub unsafe fn begin(&mut self, stack: &Stack) {
+    pub unsafe fn begin(&mut self, stack: &Stack, depth: c_int) {
         let (chunk, size) = stack.data();
         let header = chunk.cast::<usize>();
         // SAFETY: `data()` is at least a page of our own memory, aligned to 16. The header is
@@ -108,7 +111,7 @@ impl StackState {
         self.datastack_top = chunk.wrapping_add(layout::CHUNK_DATA + size_of::<usize>());
         self.datastack_limit = chunk.wrapping_add(size);
         self.exc_info = &raw mut self.exception_root;
-        self.depth = 0;
+        self.depth = depth;
         #[cfg(Py_3_12)]
         {
             let levels = (stack.usable() / BYTES_PER_C_LEVEL).max(100);
@@ -135,8 +138,7 @@ impl StackState {
             self.datastack_chunk = *field(tstate, layout::DATASTACK_CHUNK);
             self.datastack_top = *field(tstate, layout::DATASTACK_TOP);
             self.datastack_limit = *field(tstate, layout::DATASTACK_LIMIT);
-            self.depth = *field::<c_int>(tstate, layout::RECURSION_LIMIT)
-                - *field::<c_int>(tstate, layout::RECURSION_REMAINING);
+            self.depth = current_depth(tstate);
             #[cfg(Py_3_12)]
             {
                 self.c_recursion_remaining = *field(tstate, layout::C_RECURSION_REMAINING);
@@ -222,6 +224,19 @@ impl StackState {
             }
             frame.cast()
         }
+    }
+}
+
+/// How deep in Python calls the running greenlet is.
+///
+/// # Safety
+/// `tstate` is the current thread state.
+#[inline(always)]
+pub unsafe fn current_depth(tstate: *mut ffi::PyThreadState) -> c_int {
+    // SAFETY: as in `StackState::save`.
+    unsafe {
+        *field::<c_int>(tstate, layout::RECURSION_LIMIT)
+            - *field::<c_int>(tstate, layout::RECURSION_REMAINING)
     }
 }
 
