@@ -209,6 +209,69 @@ def test_resolvers(module, capfd):
     assert capfd.readouterr().err == ""
 
 
+class Directory:
+    """Stands for `_socket`: answers when the gate opens, and counts how often it was asked."""
+
+    def __init__(self):
+        self.gate, self.asked = Gate(), []
+
+    def gethostbyname(self, name):
+        self.asked.append(name)
+        self.gate()
+        if name == "nowhere":
+            raise OSError(name)
+        return f"address of {name}"
+
+    def getaddrinfo(self, *args):
+        return [self.gethostbyname(args[0])]
+
+
+@pytest.fixture
+def directory(monkeypatch):
+    directory = Directory()
+    monkeypatch.setattr(thread, "_socket", directory)
+    return directory
+
+
+def test_lookups_of_one_name_that_overlap_are_one(directory):
+    resolver = thread.Resolver()
+    askers = [verdigris.spawn(resolver.gethostbyname, name) for name in ("here", "there", "here", "here")]
+    verdigris.idle()
+    directory.gate.open()
+    assert [asker.get() for asker in askers] == [f"address of {name}" for name in ("here", "there", "here", "here")]
+    assert sorted(directory.asked) == ["here", "there"]
+    assert resolver.gethostbyname("here") == "address of here"
+    assert len(directory.asked) == 3  # no answer is kept
+
+
+def test_an_answer_that_is_shared_is_each_askers_own(directory):
+    resolver = thread.Resolver()
+    askers = [verdigris.spawn(resolver.getaddrinfo, "here", port) for port in (1, 1, True)]
+    verdigris.idle()
+    directory.gate.open()
+    first, second, third = [asker.get() for asker in askers]
+    assert len(directory.asked) == 2  # True is another question than 1
+    first.clear()
+    assert second == third == ["address of here"]
+
+
+def test_who_waits_for_a_lookup_is_killed_alone(directory, capfd):
+    resolver = thread.Resolver()
+    first, second = (verdigris.spawn(resolver.gethostbyname, "nowhere") for _ in "12")
+    verdigris.idle()
+    first.kill()
+    directory.gate.open()
+    second.join()
+    assert isinstance(first.value, verdigris.GreenletExit)
+    assert isinstance(second.exception, OSError)
+    assert directory.asked == ["nowhere"]
+
+
+def test_a_name_that_cannot_be_compared_is_looked_up_alone(directory):
+    directory.gate.open()
+    assert thread.Resolver().gethostbyname(bytearray(b"here")) == "address of bytearray(b'here')"
+
+
 def test_a_thread_that_cannot_start_leaves_the_pool_whole(monkeypatch):
     pool = ThreadPool(1)
 

@@ -90,6 +90,10 @@ class ThreadPool(Mapping):
         when a thread is free. An error is reported, and raised in `get`."""
         return self._spawn(func, args, kwargs, report=True)
 
+    def spawn_quietly(self, func, *args, **kwargs):
+        """`spawn`, for calls whose errors are an ordinary answer: they are not reported."""
+        return self._spawn(func, args, kwargs, report=False)
+
     def _spawn(self, func, args, kwargs, report):
         self._places.acquire()
         try:
@@ -110,8 +114,8 @@ class ThreadPool(Mapping):
         return task.result
 
     def apply_quietly(self, func, args=(), kwargs=None):
-        """`apply`, for errors that are an ordinary answer: they are raised and not reported."""
-        return self._spawn(func, args, kwargs or {}, report=False).get()
+        """`spawn_quietly`, and wait for the result."""
+        return self.spawn_quietly(func, *args, **(kwargs or {})).get()
 
     def _start_thread_if_needed(self):
         with self._lock:
