@@ -1,4 +1,4 @@
-"""The command line: `verdigris run COMMAND` and `python -m verdigris SCRIPT`.
+"""The command line: `verdigris run COMMAND`, `verdigris include`, and `python -m verdigris SCRIPT`.
 
 `run` works for a command that starts Python in its own way (gunicorn, celery, a shell
 script): it puts our `bootstrap` folder, which has a `sitecustomize`, first on PYTHONPATH,
@@ -10,6 +10,7 @@ import sys
 
 HELP = """\
 usage: verdigris run COMMAND [ARG...]
+       verdigris include
        verdigris --help | --version
        python -m verdigris SCRIPT [ARG...]
        python -m verdigris -m MODULE [ARG...]
@@ -22,6 +23,9 @@ In a virtual environment its commands are found before those on PATH, so that
 "verdigris run python app.py" uses the Python that verdigris is installed in.
 
 Python's own options -E, -I and -S make it ignore "verdigris run".
+
+"verdigris include" prints the folder that has greenlet/greenlet.h, for C extensions:
+cc -I"$(verdigris include)" ...
 """
 
 # What a shell answers in these cases.
@@ -40,6 +44,8 @@ def main(arguments=None):
         return _print_version()
     if arguments[0] == "run":
         return run_command(arguments[1:])
+    if arguments == ["include"]:
+        return _print_include()
     return _complain(f'no such command: {arguments[0]}. Did you mean "verdigris run {" ".join(arguments)}"?', USAGE)
 
 
@@ -135,6 +141,13 @@ def _print_version():
         f"verdigris {__version__} ({platform.python_implementation()} "
         f"{platform.python_version()}, {platform.machine()}-{sys.platform})"
     )
+    return 0
+
+
+def _print_include():
+    from .rawgreenlet import get_include
+
+    print(get_include())
     return 0
 
 

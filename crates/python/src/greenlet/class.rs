@@ -2,20 +2,20 @@
 
 #![expect(unsafe_code, reason = "a hand-written CPython type")]
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int};
 use std::ptr;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyString, PyType};
+use pyo3::types::{PyDict, PyType};
 
 use super::attributes::{
     get_context, get_frame, get_parent, get_run, refuse_pickle, repr, set_context, set_parent,
     set_run, stack_saved,
 };
 use super::method::{
-    GETSETS_END, METHODS_END, Table, def, enter, fastcall, getset, getter, setter, slot,
+    GETSETS_END, METHODS_END, Table, def, enter, fastcall, getset, getter, setter,
 };
 use super::object::{
     PyGreenlet, Status, alloc, inner, of, tp_clear, tp_dealloc, tp_is_gc, tp_traverse,
@@ -23,29 +23,61 @@ use super::object::{
 use super::thread::Thread;
 use super::{switch, trace};
 use crate::error::{GreenletError, GreenletExit};
+
 /// The type object, made once.
 pub fn base_type(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     static TYPE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let made = TYPE.get_or_try_init(py, || {
-        let spec = &raw const SPEC.0;
-        // SAFETY: the spec and its tables are static and well formed; the result is a new type.
+        let class = Box::leak(Box::new(definition()));
+        class.tp_dict = class_attributes(py)?.into_ptr();
+        // SAFETY: the type and its tables are well formed and live as long as the process.
         unsafe {
-            let made = ffi::PyType_FromSpec(spec.cast_mut());
-            let made = Bound::from_owned_ptr_or_err(py, made)?.cast_into_unchecked::<PyType>();
-            add_class_attributes(&made)?;
-            (*made.as_type_ptr()).tp_vectorcall = Some(construct);
-            (*made.as_type_ptr()).tp_flags |= ffi::Py_TPFLAGS_IMMUTABLETYPE;
-            ffi::PyType_Modified(made.as_type_ptr());
-            Ok::<_, PyErr>(made.unbind())
+            if ffi::PyType_Ready(class) < 0 {
+                return Err(PyErr::fetch(py));
+            }
+            let made = Bound::from_borrowed_ptr(py, ptr::from_mut(class).cast());
+            Ok(made.cast_into_unchecked::<PyType>().unbind())
         }
     })?;
     Ok(made.bind(py))
 }
 
-fn add_class_attributes(class: &Bound<'_, PyType>) -> PyResult<()> {
-    let py = class.py();
-    class.setattr("error", py.get_type::<GreenletError>())?;
-    class.setattr("GreenletExit", py.get_type::<GreenletExit>())?;
+/// What `PyType_Ready` starts from. A static type and not one made from a spec: types in C that
+/// have a greenlet as their first member are static, and CPython lets those inherit from static
+/// types only.
+fn definition() -> ffi::PyTypeObject {
+    let numbers = Box::leak(Box::new(ffi::PyNumberMethods {
+        nb_bool: Some(nb_bool),
+        // SAFETY: a table of functions that are all absent.
+        ..unsafe { std::mem::zeroed() }
+    }));
+    // SAFETY: a type of which nothing is said: no function, no table, no name.
+    let mut class: ffi::PyTypeObject = unsafe { std::mem::zeroed() };
+    class.ob_base.ob_base = ffi::PyObject_HEAD_INIT;
+    class.tp_name = c"greenlet.greenlet".as_ptr();
+    class.tp_doc = DOC.as_ptr();
+    class.tp_basicsize = size_of::<PyGreenlet>().cast_signed();
+    class.tp_flags = ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_BASETYPE | ffi::Py_TPFLAGS_HAVE_GC;
+    class.tp_dictoffset = std::mem::offset_of!(PyGreenlet, dict).cast_signed();
+    class.tp_weaklistoffset = std::mem::offset_of!(PyGreenlet, weakreflist).cast_signed();
+    class.tp_methods = (&raw const METHODS).cast_mut().cast();
+    class.tp_getset = (&raw const GETSETS).cast_mut().cast();
+    class.tp_as_number = numbers;
+    class.tp_new = Some(tp_new);
+    class.tp_init = Some(tp_init);
+    class.tp_vectorcall = Some(construct);
+    class.tp_dealloc = Some(tp_dealloc);
+    class.tp_traverse = Some(tp_traverse);
+    class.tp_clear = Some(tp_clear);
+    class.tp_is_gc = Some(tp_is_gc);
+    class.tp_repr = Some(tp_repr);
+    class
+}
+
+fn class_attributes(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let attributes = PyDict::new(py);
+    attributes.set_item("error", py.get_type::<GreenletError>())?;
+    attributes.set_item("GreenletExit", py.get_type::<GreenletExit>())?;
     for function in [
         wrap_pyfunction!(super::getcurrent, py)?,
         wrap_pyfunction!(trace::settrace, py)?,
@@ -55,12 +87,9 @@ fn add_class_attributes(class: &Bound<'_, PyType>) -> PyResult<()> {
         let method = unsafe {
             Bound::from_owned_ptr_or_err(py, ffi::PyStaticMethod_New(function.as_ptr()))?
         };
-        class.setattr(
-            function.getattr("__name__")?.cast_into::<PyString>()?,
-            method,
-        )?;
+        attributes.set_item(function.getattr("__name__")?, method)?;
     }
-    Ok(())
+    Ok(attributes)
 }
 
 /// `greenlet(run=None, parent=None)` for the exact type, without a tuple and a dict.
@@ -223,51 +252,4 @@ static GETSETS: Table<[ffi::PyGetSetDef; 8]> = Table([
     GETSETS_END,
 ]);
 
-const fn offset_member(name: &'static std::ffi::CStr, offset: usize) -> ffi::PyMemberDef {
-    ffi::PyMemberDef {
-        name: name.as_ptr(),
-        type_code: ffi::Py_T_PYSSIZET,
-        offset: offset.cast_signed(),
-        flags: ffi::Py_READONLY,
-        doc: ptr::null(),
-    }
-}
-
-static MEMBERS: Table<[ffi::PyMemberDef; 3]> = Table([
-    offset_member(c"__dictoffset__", std::mem::offset_of!(PyGreenlet, dict)),
-    offset_member(
-        c"__weaklistoffset__",
-        std::mem::offset_of!(PyGreenlet, weakreflist),
-    ),
-    ffi::PyMemberDef {
-        name: ptr::null(),
-        type_code: 0,
-        offset: 0,
-        flags: 0,
-        doc: ptr::null(),
-    },
-]);
-
-static SLOTS: Table<[ffi::PyType_Slot; 13]> = Table([
-    slot(ffi::Py_tp_new, tp_new as *const c_void),
-    slot(ffi::Py_tp_init, tp_init as *const c_void),
-    slot(ffi::Py_tp_dealloc, tp_dealloc as *const c_void),
-    slot(ffi::Py_tp_traverse, tp_traverse as *const c_void),
-    slot(ffi::Py_tp_clear, tp_clear as *const c_void),
-    slot(ffi::Py_tp_is_gc, tp_is_gc as *const c_void),
-    slot(ffi::Py_tp_repr, tp_repr as *const c_void),
-    slot(ffi::Py_nb_bool, nb_bool as *const c_void),
-    slot(ffi::Py_tp_methods, (&raw const METHODS).cast()),
-    slot(ffi::Py_tp_getset, (&raw const GETSETS).cast()),
-    slot(ffi::Py_tp_members, (&raw const MEMBERS).cast()),
-    slot(ffi::Py_tp_doc, c"greenlet(run=None, parent=None)\n\nA computation on a stack of its own, which runs when it is switched to. `parent` (by default\nthe running greenlet) goes on when it ends.".as_ptr().cast()),
-    slot(0, ptr::null()),
-]);
-
-static SPEC: Table<ffi::PyType_Spec> = Table(ffi::PyType_Spec {
-    name: c"greenlet.greenlet".as_ptr(),
-    basicsize: size_of::<PyGreenlet>() as c_int,
-    itemsize: 0,
-    flags: (ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_BASETYPE | ffi::Py_TPFLAGS_HAVE_GC) as u32,
-    slots: (&raw const SLOTS).cast_mut().cast(),
-});
+const DOC: &CStr = c"greenlet(run=None, parent=None)\n\nA computation on a stack of its own, which runs when it is switched to. `parent` (by default\nthe running greenlet) goes on when it ends.";

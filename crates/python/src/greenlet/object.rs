@@ -219,11 +219,20 @@ pub(super) unsafe extern "C" fn tp_dealloc(slf: *mut ffi::PyObject) {
     unsafe {
         ffi::PyObject_GC_UnTrack(slf.cast());
         let greenlet: *mut PyGreenlet = slf.cast();
+        let class = ffi::Py_TYPE(slf);
+        let mut drop_class = false;
         if !(*greenlet).pimpl.is_null() {
             let me = inner(greenlet);
             if me.is_active() && !me.is_main && !bury_alive(greenlet) {
+                if !counts_its_class(me)
+                    && ffi::PyType_HasFeature(class, ffi::Py_TPFLAGS_HEAPTYPE) != 0
+                {
+                    // CPython's dealloc of the subtype, which has called this, drops one.
+                    ffi::Py_INCREF(class.cast());
+                }
                 return;
             }
+            drop_class = counts_its_class(me);
         }
         if !(*greenlet).weakreflist.is_null() {
             ffi::PyObject_ClearWeakRefs(slf);
@@ -245,8 +254,17 @@ pub(super) unsafe extern "C" fn tp_dealloc(slf: *mut ffi::PyObject) {
         }
         let class = ffi::Py_TYPE(slf);
         ffi::PyObject_GC_Del(slf.cast());
-        ffi::Py_DECREF(class.cast());
+        if drop_class {
+            ffi::Py_DECREF(class.cast());
+        }
     }
+}
+
+/// Whether `tp_dealloc` and `tp_traverse` answer for the reference that an instance has to its
+/// class. CPython's rule: where the type that they are of is a heap type, as `Greenlet` is. With
+/// a static one, the raw greenlet's, the slots of the subtype do.
+fn counts_its_class(me: &Inner) -> bool {
+    me.task.is_some()
 }
 
 /// Unwinds a suspended greenlet whose last reference is gone. False: it lives on.
@@ -312,10 +330,12 @@ pub(super) unsafe extern "C" fn tp_traverse(
                 answer = visit(object, arg);
             }
         };
-        see(ffi::Py_TYPE(slf).cast());
         see((*greenlet).dict);
         if !(*greenlet).pimpl.is_null() {
             let me = inner(greenlet);
+            if counts_its_class(me) {
+                see(ffi::Py_TYPE(slf).cast());
+            }
             see(me.parent.as_ptr());
             see(me.run.as_ptr());
             if !me.is_active() {
