@@ -8,7 +8,7 @@ ARGS ?=
 BIN = $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint memcheck conformance bench all clean
+.PHONY: help setup demo test lint memcheck conformance bench growth all clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -39,6 +39,9 @@ conformance: setup ## gevent's and greenlet's own tests (JUDGES=dir; see tests/c
 
 bench: setup ## gevent and verdigris side by side (JUDGES=dir; see bench/RESULTS.md)
 	$(BIN)/python scripts/judge.py bench $(ARGS)
+
+growth: setup ## how cost grows with the number of greenlets, into docs/growth.md and .svg
+	$(BIN)/python bench/growth.py $(ARGS)
 
 all: lint test memcheck ## lint, test and memcheck: what CI does for one Python, but for the demo
 
