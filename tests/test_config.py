@@ -16,6 +16,8 @@ def test_a_variable_gives_the_first_value(monkeypatch):
         ("GEVENT_MONITOR_MEMORY_MAX", "500MB", "max_memory_usage", 500 * 2**20),
         ("GEVENT_RESOLVER", "block", "resolver", Resolver),
         ("GEVENT_RESOLVER", "nonsense.x,block", "resolver", Resolver),
+        ("GEVENT_THREADPOOL_IDLE_TASK_TIMEOUT", "-7", "threadpool_idle_task_timeout", -1),
+        ("GEVENTARES_TRIES", "3", "ares_tries", 3),
         ("GEVENT_RESOLVER_NAMESERVERS", "1.1.1.1, 2.2.2.2", "resolver_nameservers", ["1.1.1.1", "2.2.2.2"]),
     ):
         monkeypatch.setenv(name, text)
@@ -34,6 +36,8 @@ def test_an_empty_variable_is_none(monkeypatch):
         ("max_blocking_time", -1, ValueError),
         ("resolver", "no.such.Resolver", ImportError),
         ("resolver", "nonsense", ImportError),
+        ("resolver", [], ImportError),
+        ("ares_tries", -1, ValueError),
         ("no_such_setting", 1, AttributeError),
         ("settings", {}, AttributeError),
     ],
@@ -46,15 +50,30 @@ def test_a_wrong_value_is_refused(name, value, error):
 def test_assigning_takes_effect():
     settings = Config()
     settings.max_memory_usage = "2GB"
-    assert settings.max_memory_usage == 2**31 == settings.settings["max_memory_usage"]
+    assert settings.max_memory_usage == 2**31
     settings.set("max_memory_usage", None)
     assert settings.max_memory_usage is None
 
 
+def test_the_first_of_a_list_that_can_be_imported_is_taken():
+    settings = Config()
+    settings.resolver = ["no.such.Resolver", "block"]
+    assert settings.resolver is Resolver
+    settings.resolver = Resolver
+    assert settings.resolver is Resolver
+
+
 def test_every_setting_is_listed_and_works():
     assert "resolver" in dir(config)
-    for name in dir(config):
-        getattr(Config(), name)
+    for name, setting in config.settings.items():
+        assert getattr(Config(), name) == config.__getattr__(name)
+        assert setting.name == name and setting.__doc__ and setting.environment_key
+    assert dir(config) == sorted(config.settings)
+
+
+def test_a_name_that_is_no_setting_is_refused():
+    with pytest.raises(AttributeError, match="no such setting: no_such"):
+        _ = config.no_such
 
 
 def test_the_hub_does_as_it_says():

@@ -38,7 +38,7 @@ def test_patch_all_tells_what_it_does():
                 print(event.module_name)
         events.subscribers.append(subscriber)
         monkey.patch_all(socket=False, dns=False, thread=False, os=False, signal=False, queue=False, select=False,
-                         mine=5)
+                         subprocess=False, mine=5)
         print(*names, sep=chr(10))
     """).splitlines() == [
         "True False {'mine': 5}",
@@ -68,16 +68,97 @@ def test_a_subscriber_may_forbid_patching():
     )
 
 
-def test_the_list_of_zope_event_is_used_if_it_is_there(tmp_path):
+FAKE_ZOPE = """
+def notify(event):
+    for subscriber in subscribers:
+        subscriber(event)
+subscribers = []
+"""
+WITHOUT_ZOPE = """
+import sys
+sys.modules["zope.event"] = sys.modules["zope.interface"] = None
+from verdigris import events
+"""
+
+
+def test_the_list_of_zope_event_is_used_if_it_is_installed(tmp_path):
     (tmp_path / "zope").mkdir()
-    (tmp_path / "zope" / "event.py").write_text("subscribers = []\n")
+    (tmp_path / "zope" / "__init__.py").write_text("")
+    (tmp_path / "zope" / "event.py").write_text(FAKE_ZOPE)
     assert (
         output_of(f"""
         import sys
         sys.path.insert(0, {str(tmp_path)!r})
-        import zope.event
         from verdigris import events
-        print(events.subscribers is zope.event.subscribers)
+        import zope.event
+        print(events.subscribers is zope.event.subscribers, events.notify is zope.event.notify)
     """)
-        == "True\n"
+        == "True True\n"
     )
+
+
+def test_without_zope_the_interfaces_answer_for_the_classes():
+    assert output_of(
+        WITHOUT_ZOPE
+        + """
+heard = []
+events.subscribers.append(heard.append)
+events.notify(events.EventLoopBlocked(1, 2, 3))
+event, = heard
+print(events.IEventLoopBlocked, events.IEventLoopBlocked.providedBy(event))
+print(events.IGeventPatchEvent.providedBy(event), events.IPeriodicMonitorThread.providedBy(event))
+print(events.IGeventPatchEvent.implementedBy(events.GeventDidPatchAllEvent))
+"""
+    ).splitlines() == ["<verdigris.events.IEventLoopBlocked> True", "False False", "True"]
+
+
+def test_with_zope_the_events_provide_its_interfaces():
+    verify = pytest.importorskip("zope.interface.verify")
+    for name in events.__all__:
+        cls = getattr(events, name[1:], None) if name.startswith("I") else None
+        if cls is not None:
+            assert verify.verifyClass(getattr(events, name), cls)
+    assert verify.verifyObject(events.IMemoryUsageUnderThreshold, events.MemoryUsageUnderThreshold(1, 2, 3, 4))
+    assert events.IGeventPatchEvent.implementedBy(events.GeventDidPatchAllEvent)
+    assert not events.IGeventPatchEvent.implementedBy(events.EventLoopBlocked)
+
+
+def test_the_names_of_the_interfaces_are_those_of_the_module():
+    from verdigris._event_interfaces import names
+
+    assert sorted(names) == [name for name in sorted(events.__all__) if name.startswith("I")]
+    with pytest.raises(AttributeError):
+        _ = events.INothing
+
+
+@pytest.fixture
+def plugin(tmp_path):
+    info = tmp_path / "heard-1.0.dist-info"
+    info.mkdir()
+    (info / "entry_points.txt").write_text(
+        "[console_scripts]\nheard = heard:main\n\n[gevent.plugins.monkey.will_patch_all]\nany = heard:Heard.tell\n"
+        "[gevent.plugins.monkey.did_patch_module]\nmore = heard:module\n"
+    )
+    (tmp_path / "heard.py").write_text(
+        "class Heard:\n    @staticmethod\n    def tell(event):\n        print(type(event).__name__)\n"
+        "def module(event):\n    print(event.module_name)\n"
+    )
+    return f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import verdigris"
+
+
+PATCH_TWO = "from verdigris import monkey; monkey.patch_time(); monkey.patch_queue(); monkey.patch_all(socket=False, \
+dns=False, select=False, thread=False, os=False, signal=False, ssl=False, subprocess=False)"
+
+
+def test_installed_packages_hear_through_entry_points(plugin):
+    assert output_of(f"{plugin}; verdigris.install_as_gevent(); {PATCH_TWO}").splitlines() == [
+        "time",
+        "queue",
+        "GeventWillPatchAllEvent",
+        "time",
+        "queue",
+    ]
+
+
+def test_entry_points_for_gevent_are_not_called_where_gevent_is_not_asked_for(plugin):
+    assert output_of(f"{plugin}; {PATCH_TWO}") == ""

@@ -136,7 +136,7 @@ def test_a_descriptor_that_is_not_open():
 
 def test_which_one_is_a_setting(monkeypatch):
     assert fileobject.FileObject is FileObjectPosix
-    monkeypatch.setitem(config.settings, "fileobject", FileObjectThread)
+    monkeypatch.setattr(config, "fileobject", FileObjectThread)
     assert fileobject.FileObject is FileObjectThread
 
 

@@ -100,6 +100,7 @@ def test_minimal_idents_are_reused():
     greenlet = verdigris.spawn(int)
     number = greenlet.minimal_ident
     assert greenlet.name == f"Greenlet-{number}"
+    assert f' "Greenlet-{number}" at ' in repr(greenlet)
     greenlet.join()
     del greenlet
     gc.collect()

@@ -1,6 +1,6 @@
 """`verdigris.config`: settings, each with an environment variable that gives its first value.
 
-The names and variables are gevent's. Those that say "not used" are accepted so that programs
+The names and variables are gevent's. Those that say "not used" are accepted, and checked, so that programs
 which set them run. A setting is read when something that needs it is
 made; changing it later does not change what is there already.
 """
@@ -21,10 +21,17 @@ STACK_MAX = 2**30
 
 
 class Setting:
-    """One setting: where its value comes from, and what values there are."""
+    """One setting: where its value comes from, and what values there are.
+
+    Attributes:
+        name: what it is called.
+        environment_key: the variable that gives its first value.
+        default: its value without that variable, as text or before it is checked.
+        __doc__: what it does.
+    """
 
     def __init__(self, variable, default, parse, doc, apply=None):
-        self.variable = variable
+        self.environment_key = variable
         self.default = default
         self.parse = parse
         self.apply = apply
@@ -36,13 +43,13 @@ class Setting:
     def __get__(self, config, owner):
         if config is None:
             return self
-        if self.name not in config.settings:
-            text = os.environ.get(self.variable, "")
+        if self.name not in config._values:
+            text = os.environ.get(self.environment_key, "")
             if text.strip():
-                self._assign(config, text, f"the environment variable {self.variable}")
+                self._assign(config, text, f"the environment variable {self.environment_key}")
             else:
                 setattr(config, self.name, self.default)
-        return config.settings[self.name]
+        return config._values[self.name]
 
     def __set__(self, config, value):
         self._assign(config, value, f"config.{self.name}")
@@ -52,7 +59,7 @@ class Setting:
             value = self.parse(value)
         except ValueError as error:
             raise ValueError(f"{culprit}: {error}") from error
-        config.settings[self.name] = value
+        config._values[self.name] = value
         if self.apply is not None:
             self.apply(value)
 
@@ -74,6 +81,21 @@ def seconds(value):
     if value is None:
         return None
     number = float(value)
+    if number < 0:
+        raise ValueError(f"must not be negative: {value!r}")
+    return number
+
+
+def seconds_or_never(value):
+    """A number of seconds; any negative one means that they never pass."""
+    return -1 if float(value) < 0 else float(value)
+
+
+def whole(value):
+    """A whole number above or at zero, or None."""
+    if value is None:
+        return None
+    number = int(value)
     if number < 0:
         raise ValueError(f"must not be negative: {value!r}")
     return number
@@ -119,14 +141,15 @@ def anything(value):
 def imported(**short):
     """A class or function, or the first that can be imported of the names of some.
 
-    A name is one of `short` or 'module.attribute'; several have commas between them.
+    A name is one of `short` or 'module.attribute'; several are a list, or have commas between them.
     """
 
     def parse(value):
-        if not isinstance(value, str):
+        names = value.split(",") if isinstance(value, str) else value
+        if not isinstance(names, (list, tuple)):
             return value
         failures = []
-        for name in value.split(","):
+        for name in names:
             path = short.get(name.strip(), name.strip())
             module, dot, attribute = path.rpartition(".")
             if not dot:
@@ -141,12 +164,19 @@ def imported(**short):
     return parse
 
 
+_NO_ARES = "Not used: c-ares is not here."
+
+
 class Config:
     """The settings, as attributes. Assigning a value checks it."""
 
     def __init__(self):
-        #: The values that have been asked for or assigned.
-        self.settings = {}
+        self._values = {}
+
+    @property
+    def settings(self):
+        """Every `Setting`, by its name."""
+        return {name: value for name, value in vars(Config).items() if isinstance(value, Setting)}
 
     def set(self, name, value):
         """Assign the setting called `name`.
@@ -154,17 +184,29 @@ class Config:
         Raises:
             AttributeError: there is none of this name.
         """
-        if not isinstance(getattr(type(self), name, None), Setting):
-            raise AttributeError(f"no such setting: {name}")
-        setattr(self, name, value)
+        self._setting(name).__set__(self, value)
+
+    def __getattr__(self, name):
+        return self._setting(name).__get__(self, Config)
 
     def __dir__(self):
-        return [name for name, value in vars(Config).items() if isinstance(value, Setting)]
+        return list(self.settings)
+
+    def _setting(self, name):
+        setting = getattr(Config, name, None)
+        if not isinstance(setting, Setting):
+            raise AttributeError(f"no such setting: {name}")
+        return setting
 
     resolver = Setting(
         "GEVENT_RESOLVER",
-        "thread",
-        imported(thread="verdigris.resolver.thread.Resolver", block="verdigris.resolver.blocking.Resolver"),
+        "thread,dnspython,ares,block",
+        imported(
+            thread="verdigris.resolver.thread.Resolver",
+            block="verdigris.resolver.blocking.Resolver",
+            dnspython="verdigris.resolver.dnspython.Resolver",
+            ares="verdigris.resolver.ares.Resolver",
+        ),
         'How host names are looked up: "thread" in native threads, "block" in this one.',
     )
     resolver_nameservers = Setting(
@@ -192,7 +234,10 @@ class Config:
         "GEVENT_THREADPOOL", "verdigris.threadpool.ThreadPool", imported(), "The class of `hub.threadpool`."
     )
     threadpool_idle_task_timeout = Setting(
-        "GEVENT_THREADPOOL_IDLE_TASK_TIMEOUT", 5.0, seconds, "Seconds after which a native thread without work ends."
+        "GEVENT_THREADPOOL_IDLE_TASK_TIMEOUT",
+        5.0,
+        seconds_or_never,
+        "Seconds after which a native thread without work ends; -1 is never.",
     )
     fileobject = Setting(
         "GEVENT_FILE",
@@ -236,6 +281,14 @@ class Config:
     max_memory_usage = Setting(
         "GEVENT_MONITOR_MEMORY_MAX", None, size, "Not used in this version: hubs are not monitored."
     )
+
+    ares_flags = Setting("GEVENTARES_FLAGS", None, whole, _NO_ARES)
+    ares_timeout = Setting("GEVENTARES_TIMEOUT", None, seconds, _NO_ARES)
+    ares_tries = Setting("GEVENTARES_TRIES", None, whole, _NO_ARES)
+    ares_ndots = Setting("GEVENTARES_NDOTS", None, whole, _NO_ARES)
+    ares_udp_port = Setting("GEVENTARES_UDP_PORT", None, whole, _NO_ARES)
+    ares_tcp_port = Setting("GEVENTARES_TCP_PORT", None, whole, _NO_ARES)
+    ares_servers = Setting("GEVENTARES_SERVERS", None, strings, _NO_ARES)
 
 
 config = Config()

@@ -1,15 +1,14 @@
 """What verdigris tells a program about itself: events, for whoever has subscribed.
 
-`subscribers` is a list of functions; each is called with every event, in order. Where the
-program has imported `zope.event`, it is that package's list, as with gevent.
+`subscribers` is a list of functions; each is called with every event, in order. Where `zope.event` is
+installed, it is that package's list, as with gevent, and the interfaces `IEventLoopBlocked` and so on are
+of `zope.interface` where that is installed. Neither is needed: see `_event_interfaces`.
 
-Only the events about patching are sent in this version: there is no monitoring thread. Unlike
-gevent's, subscribers from entry points (`gevent.plugins.*`) are not loaded. The zope interfaces
-of gevent's events are not here: test for the class instead.
+An event with an `ENTRY_POINT_NAME` goes to the entry points of that group as well, in processes where
+verdigris answers for gevent: see `_plugins`.
 """
 
-import sys
-
+# ruff: noqa: F822 - the interfaces are made when they are asked for
 __all__ = [
     "DoNotPatch",
     "EventLoopBlocked",
@@ -21,21 +20,57 @@ __all__ = [
     "GeventWillPatchAllEvent",
     "GeventWillPatchEvent",
     "GeventWillPatchModuleEvent",
+    "IEventLoopBlocked",
+    "IGeventDidPatchAllEvent",
+    "IGeventDidPatchBuiltinModulesEvent",
+    "IGeventDidPatchEvent",
+    "IGeventDidPatchModuleEvent",
+    "IGeventPatchEvent",
+    "IGeventWillPatchAllEvent",
+    "IGeventWillPatchEvent",
+    "IGeventWillPatchModuleEvent",
+    "IMemoryUsageThresholdExceeded",
+    "IMemoryUsageUnderThreshold",
+    "IPeriodicMonitorThread",
+    "IPeriodicMonitorThreadStartedEvent",
     "MemoryUsageThresholdExceeded",
     "MemoryUsageUnderThreshold",
     "PeriodicMonitorThreadStartedEvent",
     "notify",
+    "notify_and_call_entry_points",
     "subscribers",
 ]
 
-_zope_event = sys.modules.get("zope.event")
-subscribers = [] if _zope_event is None else _zope_event.subscribers
+try:
+    from zope.event import notify, subscribers
+except ImportError:
+    subscribers = []
+
+    def notify(event):
+        """Call every subscriber with `event`; what one raises passes through."""
+        for subscriber in list(subscribers):
+            subscriber(event)
 
 
-def notify(event):
-    """Call every subscriber with `event`; what one raises passes through."""
-    for subscriber in list(subscribers):
-        subscriber(event)
+def notify_and_call_entry_points(event):
+    """`notify`, then call what installed packages have in the entry point group of the event.
+
+    What one of them raises passes through, and so does an ImportError of one that cannot be loaded.
+    """
+    from ._plugins import plugins
+
+    notify(event)
+    for plugin in plugins(event.ENTRY_POINT_NAME):
+        plugin(event)
+
+
+def __getattr__(name):
+    if name.startswith("I"):
+        from . import _event_interfaces
+
+        if name in _event_interfaces.names:
+            return _event_interfaces.interface(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class DoNotPatch(BaseException):
@@ -72,14 +107,18 @@ class MemoryUsageThresholdExceeded(_Event):
 
 
 class MemoryUsageUnderThreshold(_Event):
-    """The process uses less memory again."""
+    """The process uses less memory again; `max_memory_usage` is the most that it has used."""
 
-    _fields = ("mem_usage", "max_allowed", "memory_info", "max_usage")
+    _fields = ("mem_usage", "max_allowed", "memory_info", "max_memory_usage")
+
+    def __init__(self, mem_usage, max_allowed, memory_info, max_usage):
+        super().__init__(mem_usage, max_allowed, memory_info, max_usage)
 
 
 class PeriodicMonitorThreadStartedEvent(_Event):
     """A thread has begun to watch a hub."""
 
+    ENTRY_POINT_NAME = "gevent.plugins.hub.periodic_monitor_thread_started"
     _fields = ("monitor",)
 
 
@@ -100,12 +139,14 @@ class GeventDidPatchEvent(GeventPatchEvent):
 class GeventWillPatchModuleEvent(GeventWillPatchEvent):
     """Before one module is patched; `target_item_names` are its names."""
 
+    ENTRY_POINT_NAME = "gevent.plugins.monkey.will_patch_module"
     _fields = ("module_name", "source", "target", "target_item_names")
 
 
 class GeventDidPatchModuleEvent(GeventDidPatchEvent):
     """After one module was patched."""
 
+    ENTRY_POINT_NAME = "gevent.plugins.monkey.did_patch_module"
     _fields = ("module_name", "source", "target")
 
 
@@ -126,16 +167,19 @@ class _PatchAll:
 class GeventWillPatchAllEvent(_PatchAll, GeventWillPatchEvent):
     """Before `patch_all` does anything."""
 
+    ENTRY_POINT_NAME = "gevent.plugins.monkey.will_patch_all"
     _fields = _PATCH_ALL_FIELDS
 
 
 class GeventDidPatchBuiltinModulesEvent(_PatchAll, GeventDidPatchEvent):
     """After `patch_all` has patched the standard library."""
 
+    ENTRY_POINT_NAME = "gevent.plugins.monkey.did_patch_builtins"
     _fields = _PATCH_ALL_FIELDS
 
 
 class GeventDidPatchAllEvent(_PatchAll, GeventDidPatchEvent):
     """At the end of `patch_all`."""
 
+    ENTRY_POINT_NAME = "gevent.plugins.monkey.did_patch_all"
     _fields = _PATCH_ALL_FIELDS

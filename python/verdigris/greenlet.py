@@ -176,8 +176,8 @@ class Greenlet(_core.Greenlet):
         return info
 
     def __repr__(self):
-        name = self.__dict__.get("_name")
-        named = f' "{name}"' if name is not None else ""
+        known = "_name" in self.__dict__ or "_minimal_ident" in self.__dict__
+        named = f' "{self.name}"' if known else ""
         return f"<{type(self).__name__}{named} at {hex(id(self))}: {self._formatinfo()}>"
 
     def __enter__(self):

@@ -13,7 +13,7 @@ from ..events import (
     GeventDidPatchAllEvent,
     GeventDidPatchBuiltinModulesEvent,
     GeventWillPatchAllEvent,
-    notify,
+    notify_and_call_entry_points,
 )
 from ._apply import (
     MonkeyPatchWarning,
@@ -116,7 +116,7 @@ def patch_all(
         _process_warnings(messages)
         return None
     try:
-        notify(GeventWillPatchAllEvent(asked, kwargs))
+        notify_and_call_entry_points(GeventWillPatchAllEvent(asked, kwargs))
     except DoNotPatch:
         return False
     saved[_SETTINGS] = wanted
@@ -130,8 +130,8 @@ def patch_all(
             # By name, now: a program may have put a function of its own in the place of ours.
             globals()[f"patch_{name}"](**arguments.get(name, {}))
     _process_warnings(messages)
-    notify(GeventDidPatchBuiltinModulesEvent(asked, kwargs))
-    notify(GeventDidPatchAllEvent(asked, kwargs))
+    notify_and_call_entry_points(GeventDidPatchBuiltinModulesEvent(asked, kwargs))
+    notify_and_call_entry_points(GeventDidPatchAllEvent(asked, kwargs))
     return True
 
 

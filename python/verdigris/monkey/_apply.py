@@ -7,7 +7,7 @@ from ..events import (
     DoNotPatch,
     GeventDidPatchModuleEvent,
     GeventWillPatchModuleEvent,
-    notify,
+    notify_and_call_entry_points,
 )
 from ._table import TABLE
 
@@ -110,13 +110,13 @@ def patch_module(target_module, source_module, items=None):
     name = getattr(target_module, "__name__", "")
     try:
         _call_hook(source_module, "_gevent_will_monkey_patch", target_module, items)
-        notify(GeventWillPatchModuleEvent(name, source_module, target_module, items))
+        notify_and_call_entry_points(GeventWillPatchModuleEvent(name, source_module, target_module, items))
     except DoNotPatch:
         return False
     for item in items:
         patch_item(target_module, item, getattr(source_module, item))
     _call_hook(source_module, "_gevent_did_monkey_patch", target_module, items)
-    notify(GeventDidPatchModuleEvent(name, source_module, target_module))
+    notify_and_call_entry_points(GeventDidPatchModuleEvent(name, source_module, target_module))
     return True
 
 
