@@ -13,12 +13,20 @@ use std::{env, fs};
 const PROBE: &str = r#"
 #include <stddef.h>
 #include <stdio.h>
+#include <patchlevel.h>
+#if PY_VERSION_HEX >= 0x030e0000
+#define Py_BUILD_CORE 1
+#endif
 #include <Python.h>
 #ifdef Py_GIL_DISABLED
 #error "verdigris does not support free-threaded CPython yet"
 #endif
-#if PY_VERSION_HEX < 0x030b0000 || PY_VERSION_HEX >= 0x030e0000
-#error "verdigris supports CPython 3.11, 3.12 and 3.13"
+#if PY_VERSION_HEX < 0x030b0000 || PY_VERSION_HEX >= 0x03100000
+#error "verdigris supports CPython 3.11 to 3.15"
+#endif
+#if PY_VERSION_HEX >= 0x030e0000
+#include <internal/pycore_tstate.h>
+#include <internal/pycore_pythonrun.h>
 #endif
 #define FIELD(name, field) printf(#name " %zu\n", offsetof(PyThreadState, field))
 #define SIZE(name, type) printf(#name " %zu\n", sizeof(type))
@@ -37,7 +45,19 @@ int main(void) {
 #else
     FIELD(RECURSION_REMAINING, py_recursion_remaining);
     FIELD(RECURSION_LIMIT, py_recursion_limit);
+#endif
+#if PY_VERSION_HEX >= 0x030c0000 && PY_VERSION_HEX < 0x030e0000
     FIELD(C_RECURSION_REMAINING, c_recursion_remaining);
+#endif
+#if PY_VERSION_HEX >= 0x030e0000
+    printf("C_STACK_TOP %zu\n", offsetof(_PyThreadStateImpl, c_stack_top));
+    printf("C_STACK_SOFT_LIMIT %zu\n", offsetof(_PyThreadStateImpl, c_stack_soft_limit));
+    printf("C_STACK_HARD_LIMIT %zu\n", offsetof(_PyThreadStateImpl, c_stack_hard_limit));
+    printf("C_STACK_MARGIN %zu\n", (size_t)_PyOS_STACK_MARGIN_BYTES);
+    FIELD(CURRENT_EXECUTOR, current_executor);
+#endif
+#if PY_VERSION_HEX >= 0x030f0000
+    FIELD(BASE_FRAME, base_frame);
 #endif
 #if PY_VERSION_HEX < 0x030d0000
     FIELD(FRAME, cframe);

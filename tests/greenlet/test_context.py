@@ -1,6 +1,7 @@
 """Context variables: each greenlet has its own."""
 
 import contextvars
+import sys
 import threading
 from contextvars import Context, ContextVar
 from typing import Any
@@ -149,3 +150,13 @@ def test_a_context_running_in_another_thread_is_not_to_be_had() -> None:
     finally:
         go_on.set()
         worker.join()
+
+
+def test_a_thread_that_ends_keeps_its_hands_off_the_context_that_it_ran_in() -> None:
+    context = Context()
+    before = sys.getrefcount(context)
+    worker = threading.Thread(target=context.run, args=(lambda: greenlet(lambda: None).switch(),))
+    worker.start()
+    worker.join()
+    del worker
+    assert sys.getrefcount(context) == before

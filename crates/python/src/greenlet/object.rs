@@ -300,20 +300,38 @@ unsafe fn bury_alive(greenlet: *mut PyGreenlet) -> bool {
     }
 }
 
+/// Takes back the last reference without deallocating.
+///
 /// # Safety
 /// We hold the only reference to `object`.
 unsafe fn set_refcount_zero(object: *mut ffi::PyObject) {
-    // SAFETY: by contract nobody else looks at it.
+    // SAFETY: by contract nobody else looks at it. Subtracting from one leaves alone the flags that
+    // CPython keeps in the upper half from 3.14 on.
     unsafe {
         #[cfg(Py_3_12)]
         {
-            (*object).ob_refcnt.ob_refcnt = 0;
+            (*object).ob_refcnt.ob_refcnt -= 1;
         }
         #[cfg(not(Py_3_12))]
         {
-            (*object).ob_refcnt = 0;
+            (*object).ob_refcnt -= 1;
+        }
+        // A debug build counts the references of the whole process.
+        #[cfg(all(py_sys_config = "Py_REF_DEBUG", Py_3_12))]
+        _Py_DECREF_DecRefTotal();
+        #[cfg(all(py_sys_config = "Py_REF_DEBUG", not(Py_3_12)))]
+        {
+            _Py_RefTotal -= 1;
         }
     }
+}
+
+#[cfg(py_sys_config = "Py_REF_DEBUG")]
+unsafe extern "C" {
+    #[cfg(Py_3_12)]
+    fn _Py_DECREF_DecRefTotal();
+    #[cfg(not(Py_3_12))]
+    static mut _Py_RefTotal: ffi::Py_ssize_t;
 }
 
 pub(super) unsafe extern "C" fn tp_traverse(

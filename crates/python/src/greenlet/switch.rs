@@ -233,7 +233,7 @@ fn launch(
     // SAFETY: the stack is unused, and kept in the greenlet until its last switch; the state lies
     // in the boxed Inner, which does not move.
     unsafe {
-        (*me.state.get()).begin(&stack, depth);
+        (*me.state.get()).begin(&stack, depth, thread.tstate.get());
         *me.context.get() = Context::new(&stack, entry::enter);
     }
     me.stack.set(Some(stack));

@@ -3,8 +3,12 @@
 //! CPython keeps pointers into the running stack (the innermost frame, the handled exception,
 //! the frame arena) and counters of its depth in the thread state. A switch stores them in the
 //! greenlet that stops and loads those of the one that goes on. *Not* swapped: the exception
-//! being raised (it carries `throw()` across), `tracing`, the async-generator hooks and
-//! `gilstate_counter`, which all belong to the thread.
+//! being raised (it carries `throw()` across), `tracing`, the async-generator hooks, asyncio's
+//! running loop and `gilstate_counter`, which all belong to the thread.
+//!
+//! How CPython keeps C code from running off a stack has changed twice. 3.11 counts Python and C
+//! calls together; 3.12 and 3.13 count C calls apart; from 3.14 on the thread state has the
+//! stack's own bounds, and what is compared with them is the stack pointer.
 //!
 //! Where the fields lie is asked of the interpreter's own headers at build time (`build.rs`) and
 //! checked once more when the module is imported ([`check_layout`]).
@@ -28,7 +32,7 @@ mod layout {
 
 /// Bytes of C stack that CPython may use for one level of its own recursion, measured on 33
 /// kinds of deep recursion; `c_recursion_remaining` is what it counts down.
-#[cfg(Py_3_12)]
+#[cfg(all(Py_3_12, not(Py_3_14)))]
 const BYTES_PER_C_LEVEL: usize = 2600;
 
 /// The root of a greenlet's chain of handled exceptions (`_PyErr_StackItem`).
@@ -45,6 +49,35 @@ const _: () = assert!(size_of::<ExceptionRoot>() == layout::ERR_STACK_ITEM_SIZE)
 #[repr(C, align(8))]
 struct RootCFrame([u8; layout::CFRAME_SIZE]);
 
+/// Between which addresses CPython may use a C stack: `c_stack_top`, `c_stack_soft_limit`, where
+/// it raises RecursionError, and `c_stack_hard_limit`, where it gives up.
+#[cfg(Py_3_14)]
+#[derive(Clone, Copy)]
+struct Bounds {
+    top: usize,
+    soft_limit: usize,
+    hard_limit: usize,
+}
+
+#[cfg(Py_3_14)]
+impl Bounds {
+    const NONE: Self = Self {
+        top: 0,
+        soft_limit: 0,
+        hard_limit: 0,
+    };
+
+    /// Those of a stack of ours, with the margins that CPython gives itself on a thread's.
+    fn of(stack: &Stack) -> Self {
+        let hard_limit = stack.limit() as usize + layout::C_STACK_MARGIN;
+        Self {
+            top: stack.top() as usize,
+            soft_limit: hard_limit + layout::C_STACK_MARGIN,
+            hard_limit,
+        }
+    }
+}
+
 /// What a suspended greenlet keeps of the thread state.
 ///
 /// Its owner keeps it in one place: the thread state points into it (`exception_root`,
@@ -57,8 +90,13 @@ pub struct StackState {
     datastack_top: *mut u8,
     datastack_limit: *mut u8,
     depth: c_int,
-    #[cfg(Py_3_12)]
+    #[cfg(all(Py_3_12, not(Py_3_14)))]
     c_recursion_remaining: c_int,
+    #[cfg(Py_3_14)]
+    bounds: Bounds,
+    /// What the JIT compiler's code, if it is that which runs, belongs to (borrowed).
+    #[cfg(Py_3_14)]
+    executor: *mut ffi::PyObject,
     #[cfg(not(Py_3_13))]
     trash_nesting: c_int,
     exception_root: ExceptionRoot,
@@ -76,8 +114,12 @@ impl StackState {
             datastack_top: ptr::null_mut(),
             datastack_limit: ptr::null_mut(),
             depth: 0,
-            #[cfg(Py_3_12)]
+            #[cfg(all(Py_3_12, not(Py_3_14)))]
             c_recursion_remaining: 0,
+            #[cfg(Py_3_14)]
+            bounds: Bounds::NONE,
+            #[cfg(Py_3_14)]
+            executor: ptr::null_mut(),
             #[cfg(not(Py_3_13))]
             trash_nesting: 0,
             exception_root: ExceptionRoot {
@@ -100,8 +142,9 @@ impl StackState {
     /// so many in all.
     ///
     /// # Safety
-    /// `stack` is not in use and outlives the greenlet's run; `self` does not move from now on.
-    pub unsafe fn begin(&mut self, stack: &Stack, depth: c_int) {
+    /// `stack` is not in use and outlives the greenlet's run; `self` does not move from now on;
+    /// `tstate` is the current thread state.
+    pub unsafe fn begin(&mut self, stack: &Stack, depth: c_int, tstate: *mut ffi::PyThreadState) {
         let (chunk, size) = stack.data();
         let header = chunk.cast::<usize>();
         // SAFETY: `data()` is at least a page of our own memory, aligned to 16. The header is
@@ -112,16 +155,38 @@ impl StackState {
         self.datastack_limit = chunk.wrapping_add(size);
         self.exc_info = &raw mut self.exception_root;
         self.depth = depth;
-        #[cfg(Py_3_12)]
+        #[cfg(all(Py_3_12, not(Py_3_14)))]
         {
             let levels = (stack.usable() / BYTES_PER_C_LEVEL).max(100);
             self.c_recursion_remaining = c_int::try_from(levels).unwrap_or(c_int::MAX);
         }
-        #[cfg(not(Py_3_13))]
+        #[cfg(Py_3_14)]
         {
-            self.root_cframe = RootCFrame([0; layout::CFRAME_SIZE]);
-            self.frame = (&raw mut self.root_cframe).cast();
+            self.bounds = Bounds::of(stack);
         }
+        // SAFETY: as in `save`.
+        self.frame = unsafe { self.root_frame(tstate) };
+    }
+
+    /// What a stack without Python frames has for its innermost one.
+    ///
+    /// # Safety
+    /// `tstate` is the current thread state.
+    #[cfg_attr(not(Py_3_15), expect(unused_variables))]
+    unsafe fn root_frame(&mut self, tstate: *mut ffi::PyThreadState) -> *mut u8 {
+        #[cfg(not(Py_3_13))]
+        let root = {
+            self.root_cframe = RootCFrame([0; layout::CFRAME_SIZE]);
+            (&raw mut self.root_cframe).cast()
+        };
+        #[cfg(all(Py_3_13, not(Py_3_15)))]
+        let root = ptr::null_mut();
+        // The thread's own: a sentinel that is never popped. Profilers take a chain of frames that
+        // does not end there for a torn one.
+        // SAFETY: as in `save`.
+        #[cfg(Py_3_15)]
+        let root = unsafe { *field(tstate, layout::BASE_FRAME) };
+        root
     }
 
     /// Stores the running stack's fields.
@@ -139,9 +204,18 @@ impl StackState {
             self.datastack_top = *field(tstate, layout::DATASTACK_TOP);
             self.datastack_limit = *field(tstate, layout::DATASTACK_LIMIT);
             self.depth = current_depth(tstate);
-            #[cfg(Py_3_12)]
+            #[cfg(all(Py_3_12, not(Py_3_14)))]
             {
                 self.c_recursion_remaining = *field(tstate, layout::C_RECURSION_REMAINING);
+            }
+            #[cfg(Py_3_14)]
+            {
+                self.bounds = Bounds {
+                    top: *field(tstate, layout::C_STACK_TOP),
+                    soft_limit: *field(tstate, layout::C_STACK_SOFT_LIMIT),
+                    hard_limit: *field(tstate, layout::C_STACK_HARD_LIMIT),
+                };
+                self.executor = *field(tstate, layout::CURRENT_EXECUTOR);
             }
             #[cfg(not(Py_3_13))]
             {
@@ -166,7 +240,8 @@ impl StackState {
             }
             *field(tstate, layout::FRAME) = self.frame;
             *field(tstate, layout::EXC_INFO) = self.exc_info;
-            *field(tstate, layout::CONTEXT) = self.context;
+            // The reference moves with it: a main greenlet is running when it is freed.
+            *field(tstate, layout::CONTEXT) = ptr::replace(&raw mut self.context, ptr::null_mut());
             // Invalidates the ContextVar caches, which are keyed by this number.
             *field::<u64>(tstate, layout::CONTEXT_VER) += 1;
             *field(tstate, layout::DATASTACK_CHUNK) = self.datastack_chunk;
@@ -175,9 +250,16 @@ impl StackState {
             // Kept as a depth: sys.setrecursionlimit may have been called meanwhile.
             *field::<c_int>(tstate, layout::RECURSION_REMAINING) =
                 *field::<c_int>(tstate, layout::RECURSION_LIMIT) - self.depth;
-            #[cfg(Py_3_12)]
+            #[cfg(all(Py_3_12, not(Py_3_14)))]
             {
                 *field(tstate, layout::C_RECURSION_REMAINING) = self.c_recursion_remaining;
+            }
+            #[cfg(Py_3_14)]
+            {
+                *field(tstate, layout::C_STACK_TOP) = self.bounds.top;
+                *field(tstate, layout::C_STACK_SOFT_LIMIT) = self.bounds.soft_limit;
+                *field(tstate, layout::C_STACK_HARD_LIMIT) = self.bounds.hard_limit;
+                *field(tstate, layout::CURRENT_EXECUTOR) = self.executor;
             }
             #[cfg(not(Py_3_13))]
             {
@@ -195,7 +277,8 @@ impl StackState {
         self.context = unsafe { *field(tstate, layout::CONTEXT) };
     }
 
-    /// The context of a greenlet that is not running (borrowed, may be null).
+    /// The context of a greenlet that is not running (borrowed, may be null). A running one's is
+    /// in the thread state.
     pub fn context(&self) -> *mut ffi::PyObject {
         self.context
     }
