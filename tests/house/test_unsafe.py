@@ -11,7 +11,9 @@ from .tree import ROOT, tracked
 INDEX = (
     "crates/coro/src/arch/x86_64.rs",
     "crates/coro/src/context.rs",
+    "crates/coro/src/overflow.rs",
     "crates/coro/src/sanitizer.rs",
+    "crates/coro/src/signal_stack.rs",
     "crates/coro/src/stack.rs",
     "crates/python/src/gil.rs",
     "crates/python/src/greenlet/attributes.rs",
@@ -21,6 +23,7 @@ INDEX = (
     "crates/python/src/greenlet/local_dict.rs",
     "crates/python/src/greenlet/method.rs",
     "crates/python/src/greenlet/object.rs",
+    "crates/python/src/greenlet/overflow.rs",
     "crates/python/src/greenlet/spawn_tree.rs",
     "crates/python/src/greenlet/switch.rs",
     "crates/python/src/greenlet/task.rs",

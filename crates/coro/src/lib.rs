@@ -12,7 +12,8 @@
 //! ```
 //!
 //! A [`Pool`] belongs to one thread and hands out [`Stack`]s, which are slots of large mappings with a guard below
-//! each. A [`Context`] is a computation that is not running at present.
+//! each. A [`Context`] is a computation that is not running at present. A handler of SIGSEGV asks [`Overflow`] whether
+//! one of them has run off its stack.
 //!
 //! ```
 //! use coro::{Config, Context, Pool};
@@ -41,10 +42,14 @@
 
 mod arch;
 mod context;
+mod overflow;
 mod pool;
 mod sanitizer;
+mod signal_stack;
 mod stack;
 
 pub use context::{Context, call_as_outermost};
+pub use overflow::Overflow;
 pub use pool::{Config, Pool};
+pub use signal_stack::ensure_signal_stack;
 pub use stack::Stack;

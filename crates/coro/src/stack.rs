@@ -39,6 +39,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::arch::STACK_ALIGN;
+use crate::overflow::Entry;
 use crate::sanitizer::{self, Registration};
 
 /// A stack: one slot, owned. Dropping it returns its memory to the system and its slot to the pool it came from.
@@ -161,6 +162,8 @@ impl Drop for Stack {
 /// How stacks are cut out of a mapping. Sizes and offsets in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shape {
+    /// What was asked for, in whole pages.
+    size: usize,
     /// From one slot to the next.
     slot: usize,
     /// From a slot's beginning to its stack's top.
@@ -181,6 +184,7 @@ impl Shape {
             let top = stack.checked_sub(data)?.checked_sub(DATA_IN_TOP_PAGE)?;
             let slot = ((stack / page) | 1) * page;
             (top >= GUARD + C_STACK_MIN).then_some(Shape {
+                size: stack,
                 slot,
                 top,
                 guard: Guard::Marked,
@@ -204,6 +208,8 @@ pub(crate) struct Slab {
     count: u32,
     shape: Shape,
     slots: Mutex<Slots>,
+    /// How a signal handler finds it.
+    entry: &'static Entry,
 }
 
 // SAFETY: the pointer is the slab's own mapping, and is only used to compute addresses; the rest is behind a lock.
@@ -251,6 +257,10 @@ impl Slab {
             count,
             shape,
             slots: Mutex::default(),
+            entry: Entry::add(
+                base as usize..base as usize + size,
+                [shape.slot, shape.top, shape.size],
+            ),
         }))
     }
 
@@ -334,6 +344,7 @@ impl Slab {
 
 impl Drop for Slab {
     fn drop(&mut self) {
+        self.entry.forget();
         let returned = std::mem::take(&mut self.slots().returned);
         let protected = returned
             .iter()
@@ -370,7 +381,7 @@ const MADV_GUARD_INSTALL: libc::c_int = 102;
 
 /// Bytes of guard. Four pages rather than one, since C code compiled without stack probes steps over a single page
 /// with any local array larger than that. Costs nothing: no memory stands behind it.
-const GUARD: usize = 16 * 1024;
+pub(crate) const GUARD: usize = 16 * 1024;
 
 /// How much of the page that holds the top is data room; the rest of it is C stack. Measured on CPython 3.13: at a wait,
 /// a greenlet has used 2.1 to 2.8 KiB of C stack and 112 bytes of data room for each Python frame, so nine frames fit.

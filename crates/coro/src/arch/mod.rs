@@ -13,6 +13,10 @@
 //!   than the switch. `to` is read before `*from` is written.
 //! - `unsafe extern "C" fn outermost(function: *const (), a: usize, b: usize, c: usize) -> usize`
 //!   calls `function(a, b, c)` by the C ABI from a frame with the same unwind information as a fresh stack's beginning.
+//! - `unsafe fn stack_pointer(context: *const c_void) -> usize`
+//!   is what the stack pointer was when a signal came; `context` is the `ucontext_t` that the handler was given.
+//! - `unsafe fn last_fault(context: *const c_void) -> usize`
+//!   is the address of the thread's latest memory fault that was made a signal, be it this one or an earlier.
 //! - `const STACK_ALIGN: usize`, a power of two.
 //!
 //! All of it holds for one thread; whoever moves a suspended stack to another thread answers for what lies on it.
@@ -20,7 +24,7 @@
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod x86_64;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-pub(crate) use x86_64::{STACK_ALIGN, outermost, prepare, switch};
+pub(crate) use x86_64::{STACK_ALIGN, last_fault, outermost, prepare, stack_pointer, switch};
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 compile_error!(

@@ -50,6 +50,7 @@
 )]
 
 use std::arch::{asm, naked_asm};
+use std::ffi::c_void;
 
 /// The System V ABI's alignment at a call.
 pub(crate) const STACK_ALIGN: usize = 16;
@@ -130,6 +131,33 @@ pub(crate) unsafe extern "C" fn outermost(
         "ret",
         ".cfi_endproc",
     )
+}
+
+/// What the stack pointer was when a signal came.
+///
+/// # Safety
+/// `context` is what the kernel gave a running signal handler as its third argument.
+pub(crate) unsafe fn stack_pointer(context: *const c_void) -> usize {
+    // SAFETY: the caller's promise is the very one asked for.
+    unsafe { register(context, libc::REG_RSP) }
+}
+
+/// The address of the thread's latest fault that was made a signal; zero if it had none.
+///
+/// # Safety
+/// As for [`stack_pointer`].
+pub(crate) unsafe fn last_fault(context: *const c_void) -> usize {
+    // SAFETY: as above.
+    unsafe { register(context, libc::REG_CR2) }
+}
+
+/// # Safety
+/// As for [`stack_pointer`]; `number` is one of libc's for this CPU.
+unsafe fn register(context: *const c_void, number: libc::c_int) -> usize {
+    let context = context.cast::<libc::ucontext_t>();
+    // SAFETY: by contract a whole ucontext_t.
+    let registers = unsafe { &(*context).uc_mcontext.gregs };
+    registers[number as usize] as usize
 }
 
 /// Where a fresh stack begins. Not a function to call: it finds its argument in `rdx` and its target on the stack.

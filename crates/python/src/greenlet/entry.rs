@@ -40,17 +40,18 @@ unsafe fn run(py: Python<'_>, thread: &Thread, me: *mut PyGreenlet) -> Carried {
         let start = thread.start.replace(Start::NONE);
         let value = switch::landed(thread);
         let result = if value.is_null() {
+            ffi::Py_XDECREF(start.run);
             ptr::null_mut()
         } else {
             ffi::Py_DECREF(value);
-            // Dropping what `run` was set to may run Python, and even switch away: here it may.
-            drop(inner(me).run.take());
+            // What runs stays where the report of an overflow looks for it. Dropping what `run` was set to may run
+            // Python, and even switch away: here it may.
+            drop(inner(me).run.replace(Ref::from_owned(start.run)));
             match start.run.is_null() {
                 true => task::run(py, me),
                 false => call_raw(start.run, start.args, start.kwargs),
             }
         };
-        ffi::Py_XDECREF(start.run);
         ffi::Py_XDECREF(start.args);
         ffi::Py_XDECREF(start.kwargs);
         result

@@ -2,7 +2,7 @@
 //!
 //! `object` is a greenlet's data and life, `class` its type with its `attributes`, `switch` the one door that every switch goes through, `entry` what a
 //! greenlet runs first and last, `thread_state` the part of CPython's thread state that moves
-//! with a stack, `stack_size` how large those are, `thread` what is kept for each thread, `trace` the tracer, `task` what gevent's
+//! with a stack, `stack_size` how large those are, `overflow` what is said when one was too small, `thread` what is kept for each thread, `trace` the tracer, `task` what gevent's
 //! `Greenlet` adds.
 
 mod attributes;
@@ -12,6 +12,7 @@ mod entry;
 pub mod local_dict;
 mod method;
 pub mod object;
+mod overflow;
 mod spawn_tree;
 mod stack_size;
 pub mod switch;

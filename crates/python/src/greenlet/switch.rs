@@ -234,6 +234,7 @@ fn launch(
     // in the boxed Inner, which does not move.
     unsafe {
         (*me.state.get()).begin(&stack, depth, thread.tstate.get());
+        thread_state::set_owner(&stack, target.as_ptr().cast());
         *me.context.get() = Context::new(&stack, entry::enter);
     }
     me.stack.set(Some(stack));

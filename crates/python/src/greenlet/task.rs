@@ -79,6 +79,11 @@ impl Task {
         self.phase.get() == Phase::Scheduled
     }
 
+    /// What it calls, borrowed; null if that is for a method of its class to say.
+    pub(super) fn function(&self) -> *mut ffi::PyObject {
+        self.function.as_ptr()
+    }
+
     /// Whether it has a result.
     pub fn is_done(&self) -> bool {
         self.phase.get() == Phase::Done

@@ -15,6 +15,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::object::{self, PyGreenlet};
+use super::overflow;
 use super::stack_size::stack_config;
 use crate::gil::{Ref, Slot};
 use crate::hub::HubLink;
@@ -134,6 +135,7 @@ impl Thread {
                 THREAD.set(thread.cast());
                 return Ok(&*thread.cast());
             }
+            overflow::watch();
             let pool = Pool::new(stack_config()).map_err(|error| {
                 PyMemoryError::new_err(format!("no stacks for greenlets: {error}"))
             })?;

@@ -26,6 +26,8 @@ use pyo3::exceptions::PyImportError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::object::PyGreenlet;
+
 mod layout {
     include!(concat!(env!("OUT_DIR"), "/thread_state_layout.rs"));
 }
@@ -136,7 +138,8 @@ impl StackState {
     /// The frame arena's first chunk is put where the stack leaves room for it, above the point
     /// that the C stack starts from: a parked greenlet then touches one page, not two, and no
     /// chunk is mapped for each greenlet. The first slot stays empty, as CPython does with a root
-    /// chunk, so that no frame is ever at the chunk's start and the chunk is never unmapped.
+    /// chunk, so that no frame is ever at the chunk's start and the chunk is never unmapped;
+    /// [`set_owner`] uses it.
     ///
     /// `depth` counts the Python calls that it is begun under, of which the recursion limit allows
     /// so many in all.
@@ -308,6 +311,28 @@ impl StackState {
             frame.cast()
         }
     }
+}
+
+/// Notes whose `stack` is, in the slot of the frame arena that stays empty, for [`owner_of`].
+///
+/// # Safety
+/// The stack is not in use.
+pub unsafe fn set_owner(stack: &Stack, greenlet: *mut PyGreenlet) {
+    // SAFETY: the slot lies in the first page of the data room, which nothing uses now.
+    unsafe { owner_slot(stack.data().0).write(greenlet) };
+}
+
+/// The greenlet that has been noted for a stack last, by where the stack's data room begins.
+///
+/// # Safety
+/// One has been, and the stack still exists.
+pub unsafe fn owner_of(data: *mut u8) -> *mut PyGreenlet {
+    // SAFETY: by contract.
+    unsafe { owner_slot(data).read() }
+}
+
+fn owner_slot(data: *mut u8) -> *mut *mut PyGreenlet {
+    data.wrapping_byte_add(layout::CHUNK_DATA).cast()
 }
 
 /// How deep in Python calls the running greenlet is.
