@@ -65,8 +65,8 @@ class _Future(Future):
     @property
     def _waiters(self):
         # `concurrent.futures.wait` and `as_completed` begin by looking here. Then they would
-        # stop the thread, and with it the hub that brings the result.
-        if not self._settling and not is_module_patched("threading"):
+        # stop the thread, and with it the hub that brings the result, unless that is there.
+        if not (self._settling or self.done() or is_module_patched("threading")):
             raise AttributeError("concurrent.futures can wait for this future only if threading is monkey-patched")
         return self._waiting
 

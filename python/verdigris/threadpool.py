@@ -5,17 +5,23 @@ native under monkey patching: all it takes from the standard library are C funct
 patching replaces only by name, and they are taken at import from the originals.
 """
 
-import sys
-from _queue import Empty, SimpleQueue
+from _queue import SimpleQueue
+from threading import getprofile, gettrace
 
-from ._core import AsyncResult
+from ._core import AsyncResult, sleep
+from ._worker import ThreadResult, Worker, work
 from .event import Event
-from .hub import get_hub, get_hub_if_exists
+from .hub import get_hub
 from .lock import Semaphore
 from .monkey import get_original
 from .pool import Mapping
 
-__all__ = ["ThreadPool", "ThreadPoolExecutor"]  # noqa: F822 - one is lazy
+__all__ = ["ThreadPool", "ThreadPoolExecutor", "ThreadResult"]  # noqa: F822 - one is lazy
+
+# gevent's names, for what looks at the threads or derives a class from theirs.
+_WorkerGreenlet = Worker
+_get_thread_profile = getprofile
+_get_thread_trace = gettrace
 
 _native_lock, _start_native_thread = get_original("_thread", ["allocate_lock", "start_new_thread"])
 
@@ -26,6 +32,9 @@ class ThreadPool(Mapping):
     `spawn` waits while all of them are busy and one more call is queued; `len()` is the number
     of calls not finished. Unlike gevent's it may be used from any thread.
     """
+
+    #: The class of the greenlets that make the calls, one in each thread.
+    _WorkerGreenlet = Worker
 
     def __init__(self, maxsize, hub=None, idle_task_timeout=-1):
         """
@@ -63,8 +72,21 @@ class ThreadPool(Mapping):
 
     @property
     def size(self):
-        """How many threads there are."""
+        """How many threads there are. May be assigned: then that many are started, or too many are ended, which
+        is waited for. Calls that come later may change it again."""
         return self._size
+
+    @size.setter
+    def size(self, value):
+        if not 0 <= value <= self._maxsize:
+            raise ValueError(f"size must be within 0 and {self._maxsize}: {value!r}")
+        while self._start_thread_below(value):
+            pass
+        for _ in range(self._size - value):
+            self._tasks.put(None)
+        while self._size > value:
+            # Nothing that another thread does at its end would keep our hub from thinking that nothing can come.
+            sleep(POLL_SECONDS)
 
     @property
     def maxsize(self):
@@ -96,8 +118,10 @@ class ThreadPool(Mapping):
 
     def _spawn(self, func, args, kwargs, report):
         self._places.acquire()
+        outcome = AsyncResult()
         try:
-            task = _Task(self, func, args, kwargs, report)
+            # The caller may be of another thread than the pool: its own hub waits.
+            result = ThreadResult(outcome, get_hub(), self._task_ended)
         except BaseException:
             self._places.release()
             raise
@@ -107,27 +131,32 @@ class ThreadPool(Mapping):
         try:
             self._start_thread_if_needed()
         except BaseException:
-            task.close()
+            result.close()
             self._task_ended()
             raise
-        self._tasks.put(task)
-        return task.result
+        self._tasks.put((func, args, kwargs, report, result))
+        return outcome
 
     def apply_quietly(self, func, args=(), kwargs=None):
         """`spawn_quietly`, and wait for the result."""
         return self.spawn_quietly(func, *args, **(kwargs or {})).get()
 
     def _start_thread_if_needed(self):
+        self._start_thread_below(min(self._unfinished, self._maxsize))
+
+    def _start_thread_below(self, limit):
+        """Start a thread if there are fewer than `limit`; whether there were."""
         with self._lock:
-            if self._size >= min(self._unfinished, self._maxsize):
-                return
+            if self._size >= limit:
+                return False
             self._size += 1
         try:
-            _start_native_thread(_work, (self._tasks, self.idle_task_timeout, self._thread_ended))
+            _start_native_thread(work, (self,))
         except BaseException:
             with self._lock:
                 self._size -= 1
             raise
+        return True
 
     def _thread_ended(self):
         # Called in the ending thread, into whose hands a task may have come too late.
@@ -169,69 +198,6 @@ class ThreadPool(Mapping):
         call.rawlink(callback)
 
 
-class _Task:
-    """One call, and what brings its outcome from the thread to the hub."""
-
-    def __init__(self, pool, func, args, kwargs, report):
-        self.result = AsyncResult()
-        self._pool = pool
-        self._call = (func, args, kwargs)
-        self._report = report
-        self._outcome = None
-        # The caller may be of another thread than the pool. Its hub waits for this from now on.
-        self._hub = get_hub()
-        self._done = self._hub.loop.async_()
-        self._done.start(self._deliver)
-
-    def run(self):
-        """In the thread: call, and wake the hub."""
-        func, args, kwargs = self._call
-        try:
-            self._outcome = (func(*args, **kwargs), None)
-        except BaseException as error:
-            self._outcome = (None, error)
-        self._call = func = args = kwargs = None
-        self._done.send()
-
-    def close(self):
-        """Have the hub wait for it no more."""
-        self._done.stop()
-        self._done.close()
-
-    def _deliver(self):
-        self.close()
-        pool, self._pool = self._pool, None
-        pool._task_ended()
-        value, error = self._outcome
-        if error is None:
-            self.result.set(value)
-            return
-        self.result.set_exception(error, (type(error), error, error.__traceback__))
-        if self._report:
-            self._hub.handle_error(pool, type(error), error, error.__traceback__)
-
-
-def _work(tasks, idle_timeout, on_end):
-    """The body of each native thread."""
-    try:
-        while True:
-            try:
-                task = tasks.get(timeout=idle_timeout) if idle_timeout >= 0 else tasks.get()
-            except Empty:
-                return
-            if task is None:
-                return
-            task.run()
-            del task
-    finally:
-        hub = get_hub_if_exists()
-        if hub is not None:
-            # A call has used a hub of this thread, which ends now.
-            hub.destroy(destroy_loop=True)
-        if not sys.is_finalizing():
-            on_end()
-
-
 def _checked(maxsize):
     if not isinstance(maxsize, int):
         raise TypeError(f"maxsize must be an integer: {maxsize!r}")
@@ -240,6 +206,7 @@ def _checked(maxsize):
     return maxsize
 
 
+POLL_SECONDS = 0.001
 # A call that is ready to be taken keeps a thread from going idle.
 QUEUED = 1
 

@@ -87,9 +87,9 @@ def _format_threads(with_stacks, limit, current):
 
 def is_idle_threadpool_worker(frame):
     """Whether `frame` is the innermost one of a thread that waits for work in a pool of verdigris."""
-    from .threadpool import _work
+    from ._worker import Worker
 
-    return frame.f_code is _work.__code__
+    return frame.f_code is Worker.wait_for_task.__code__
 
 
 def clear_stack_frames(frame):
