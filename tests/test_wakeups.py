@@ -8,8 +8,8 @@ import pytest
 
 import verdigris
 from verdigris.event import Event
-from verdigris.lock import Semaphore
-from verdigris.queue import SimpleQueue
+from verdigris.lock import RLock, Semaphore
+from verdigris.queue import Queue, SimpleQueue
 from waiting import started
 
 
@@ -78,6 +78,33 @@ def test_what_is_given_to_a_greenlet_of_an_ended_thread_goes_to_the_next():
     queue.put("item")
     assert semaphore.acquire(timeout=5)
     assert queue.get(timeout=5) == "item"
+
+
+def test_what_was_given_to_a_greenlet_that_had_no_turn_before_its_thread_ended_goes_to_the_next():
+    """It was handed over, and its new owner queued to run: it has it no more."""
+    semaphore, lock, queue, simple = Semaphore(0), RLock(), Queue(), SimpleQueue()
+    lock.acquire()
+    parked, handed = threading.Event(), threading.Event()
+
+    def park_and_end():
+        for wait in (semaphore.acquire, lock.acquire, queue.get, simple.get):
+            started(wait)
+        parked.set()
+        handed.wait(5)
+
+    thread = threading.Thread(target=park_and_end)
+    thread.start()
+    parked.wait(5)
+    semaphore.release()
+    lock.release()
+    queue.put("item")
+    simple.put("item")
+    handed.set()
+    thread.join()
+    assert semaphore.acquire(timeout=5)
+    assert lock.acquire(timeout=5)
+    assert queue.get(timeout=5) == "item"
+    assert simple.get(timeout=5) == "item"
 
 
 def test_a_greenlet_is_killed_from_another_thread():

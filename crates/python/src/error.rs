@@ -12,6 +12,12 @@ create_exception!(
 );
 create_exception!(
     greenlet,
+    ThreadExit,
+    PyBaseException,
+    "Unwinds a raw greenlet that is suspended when its thread ends: its finally clauses run, but may not wait."
+);
+create_exception!(
+    greenlet,
     GreenletError,
     PyException,
     "A switch that cannot be made."
@@ -67,6 +73,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     error.setattr("__qualname__", "error")?;
     module.add("error", error)?;
     module.add("GreenletExit", py.get_type::<GreenletExit>())?;
+    module.add("ThreadExit", py.get_type::<ThreadExit>())?;
     module.add(
         "BlockingSwitchOutError",
         py.get_type::<BlockingSwitchOutError>(),

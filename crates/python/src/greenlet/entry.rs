@@ -80,6 +80,7 @@ unsafe fn finish(py: Python<'_>, thread: &Thread, me: *mut PyGreenlet, result: C
     // something that is referred to: our own Inner, which outlives the switch.
     unsafe {
         inner(me).status.set(Status::Dead);
+        thread.roster.remove(me);
         switch::depart(thread, target, value)
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! `object` is a greenlet's data and life, `class` its type with its `attributes`, `switch` the one door that every switch goes through, `entry` what a
 //! greenlet runs first and last, `thread_state` the part of CPython's thread state that moves
-//! with a stack, `stack_size` how large those are, `overflow` what is said when one was too small, `thread` what is kept for each thread, `trace` the tracer, `task` what gevent's
+//! with a stack, `stack_size` how large those are, `overflow` what is said when one was too small, `thread` what is kept for
+//! each thread, with the `roster` of those that have stacks, `thread_end` what becomes of them, `trace` the tracer, `task` what gevent's
 //! `Greenlet` adds.
 
 mod attributes;
@@ -13,6 +14,7 @@ pub mod local_dict;
 mod method;
 pub mod object;
 mod overflow;
+mod roster;
 mod spawn_tree;
 mod stack_size;
 pub mod switch;
@@ -20,6 +22,7 @@ pub mod task;
 mod task_class;
 mod task_methods;
 pub mod thread;
+mod thread_end;
 mod thread_state;
 pub mod trace;
 
@@ -32,6 +35,7 @@ pub use thread::Thread;
 /// Adds the names of this module to `_core`.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
+    thread::refuse_subinterpreter()?;
     thread_state::check_layout(py)?;
     module.add("greenlet", class::base_type(py)?)?;
     module.add("Greenlet", task_class::task_type(py)?)?;

@@ -18,10 +18,12 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::class::base_type;
+use super::roster::Place;
 use super::switch;
 use super::task::Task;
 use super::thread::Thread;
 use super::thread_state::StackState;
+use crate::error::GreenletExit;
 use crate::gil::{Ref, Slot};
 use crate::hub::WaitCell;
 /// What C code sees of a greenlet; everything else is behind `pimpl`.
@@ -51,6 +53,7 @@ pub struct Inner {
     pub stack: Cell<Option<Stack>>,
     pub status: Cell<Status>,
     pub is_main: bool,
+    pub place: Place,
     pub thread: Cell<Option<Rc<Thread>>>,
     pub parent: Slot,
     pub run: Slot,
@@ -66,6 +69,7 @@ impl Inner {
             stack: Cell::new(None),
             status: Cell::new(if is_main { Status::Active } else { Status::New }),
             is_main,
+            place: Place::default(),
             thread: Cell::new(None),
             parent: Slot::empty(),
             run: Slot::empty(),
@@ -223,14 +227,19 @@ pub(super) unsafe extern "C" fn tp_dealloc(slf: *mut ffi::PyObject) {
         let mut drop_class = false;
         if !(*greenlet).pimpl.is_null() {
             let me = inner(greenlet);
-            if me.is_active() && !me.is_main && !bury_alive(greenlet) {
-                if !counts_its_class(me)
-                    && ffi::PyType_HasFeature(class, ffi::Py_TPFLAGS_HEAPTYPE) != 0
-                {
-                    // CPython's dealloc of the subtype, which has called this, drops one.
-                    ffi::Py_INCREF(class.cast());
+            if me.is_active() && !me.is_main {
+                if !bury_alive(greenlet) {
+                    if !counts_its_class(me)
+                        && ffi::PyType_HasFeature(class, ffi::Py_TPFLAGS_HEAPTYPE) != 0
+                    {
+                        // CPython's dealloc of the subtype, which has called this, drops one.
+                        ffi::Py_INCREF(class.cast());
+                    }
+                    return;
                 }
-                return;
+                if let (true, Some(thread)) = (me.is_active(), me.thread()) {
+                    thread.roster.remove(greenlet);
+                }
             }
             drop_class = counts_its_class(me);
         }
@@ -244,8 +253,8 @@ pub(super) unsafe extern "C" fn tp_dealloc(slf: *mut ffi::PyObject) {
             if inner.status.get() == Status::Active
                 && let Some(stack) = inner.stack.take()
             {
-                // It could not be unwound (its thread has ended): frames on it may still be
-                // referred to, so the memory must stay.
+                // It could not be unwound: frames on it may still be referred to, so the memory
+                // must stay.
                 std::mem::forget(stack);
             }
             let context = (*inner.state.get()).replace_context(ptr::null_mut());
@@ -284,7 +293,8 @@ unsafe fn bury_alive(greenlet: *mut PyGreenlet) -> bool {
         ffi::Py_INCREF(slf);
         let py = Python::assume_attached();
         if thread.is_current() {
-            switch::kill(py, thread, greenlet);
+            let exit = PyErr::new::<GreenletExit, _>(());
+            switch::kill(py, thread, greenlet, exit);
         } else if let Some(reference) = Ref::from_borrowed(slf) {
             thread.abandon(reference);
         }
@@ -376,6 +386,10 @@ pub(super) unsafe extern "C" fn tp_clear(slf: *mut ffi::PyObject) -> c_int {
             return 0;
         }
         let me = inner(greenlet);
+        if me.is_active() {
+            // A finalizer has started it meanwhile.
+            return 0;
+        }
         // The parent stays: should a finalizer still switch, it has somewhere to go.
         drop(me.run.take());
         if let Some(task) = &me.task {

@@ -25,7 +25,7 @@ use super::object::{PyGreenlet, Status, inner, of};
 use super::thread::{Start, Thread, share};
 use super::thread_state;
 use super::trace;
-use crate::error::{GreenletError, GreenletExit};
+use crate::error::{GreenletError, GreenletExit, ThreadExit};
 use crate::gil::Ref;
 use crate::hub::Job;
 
@@ -240,6 +240,8 @@ fn launch(
     me.stack.set(Some(stack));
     me.thread.set(Some(share(thread)));
     me.status.set(Status::Active);
+    // SAFETY: `target` is a live greenlet that had no stack. `finish` takes it out, or tp_dealloc.
+    unsafe { thread.roster.add(target.as_ptr().cast()) };
     thread.start.set(Start {
         run: run.map_or(ptr::null_mut(), Ref::into_ptr),
         args: args.into_ptr(),
@@ -305,15 +307,21 @@ impl<'py> Payload<'py> {
         }
     }
 
-    /// A GreenletExit that nobody catches is a value: it is how a greenlet ends when killed.
+    /// A GreenletExit that nobody catches is a value: it is how a greenlet ends when killed. So is
+    /// what unwinds the greenlets of a thread that ends.
     pub fn absorb_exit(self, py: Python<'py>) -> Self {
         match self {
-            Payload::Error(error) if error.is_instance_of::<GreenletExit>(py) => {
+            Payload::Error(error) if is_exit(py, &error) => {
                 Payload::Value(into_exception(py, error))
             }
             other => other,
         }
     }
+}
+
+/// Whether an error is how a greenlet ends without one.
+pub fn is_exit(py: Python<'_>, error: &PyErr) -> bool {
+    error.is_instance_of::<GreenletExit>(py) || error.is_instance_of::<ThreadExit>(py)
 }
 
 /// The exception itself. Unlike PyO3's own conversion it drops no `Py`, which outside of PyO3's
@@ -527,16 +535,16 @@ pub fn exception<'py>(
     Ok(error)
 }
 
-/// Unwinds a suspended greenlet of this thread that nobody refers to, and comes back.
-pub fn kill(py: Python<'_>, thread: &Thread, greenlet: *mut PyGreenlet) {
-    // SAFETY: tp_dealloc gave the greenlet a reference for the time of this call.
+/// Throws `exit` into a suspended greenlet of this thread, and comes back here. What it raises
+/// instead is reported, as there is nobody to raise it to.
+pub fn kill(py: Python<'_>, thread: &Thread, greenlet: *mut PyGreenlet, exit: PyErr) {
+    // SAFETY: the caller keeps the greenlet alive for the time of this call.
     let Some(target) = (unsafe { Ref::from_borrowed(greenlet.cast()) }) else {
         return;
     };
     let pending = PyErr::take(py);
     let target = target.bind(py);
     let parent = of(target).parent.replace(Some(thread.current_ref()));
-    let exit = PyErr::new::<GreenletExit, _>(());
     if let Err(error) = deliver(target, Payload::Error(exit)) {
         error.write_unraisable(py, Some(target));
     }

@@ -8,6 +8,7 @@
 #![expect(unsafe_code, reason = "a hand-written CPython type")]
 
 use std::cell::Cell;
+use std::ptr;
 
 use pyo3::ffi;
 use pyo3::intern;
@@ -172,9 +173,11 @@ fn call<'py>(slf: &Bound<'py, PyAny>, task: &Task) -> PyResult<Bound<'py, PyAny>
         .args
         .get(py)
         .unwrap_or_else(|| PyTuple::empty(py).into_any());
-    // SAFETY: all are alive; `args` is a tuple and `kwargs` a dict or null, as `set_call` stored.
+    let kwargs = task.kwargs.get(py);
+    let keywords = kwargs.as_ref().map_or(ptr::null_mut(), Bound::as_ptr);
+    // SAFETY: all are held here; `args` is a tuple and `kwargs` a dict or null, as `set_call` stored.
     unsafe {
-        let result = call_raw(function.as_ptr(), args.as_ptr(), task.kwargs.as_ptr());
+        let result = call_raw(function.as_ptr(), args.as_ptr(), keywords);
         Bound::from_owned_ptr_or_err(py, result)
     }
 }
@@ -205,14 +208,22 @@ fn finish(slf: &Bound<'_, PyAny>, outcome: PyResult<Bound<'_, PyAny>>) {
     drop((task.function.take(), task.args.take(), task.kwargs.take()));
 }
 
-/// Hands an error to the `handle_error` of the greenlet's parent, which is its hub.
+/// Hands an error to the `handle_error` of the greenlet's parent, which is its hub; but for the time that a greenlet
+/// is unwound on the side, that is whoever does it, and then the hub of the thread is told.
 fn report(slf: &Bound<'_, PyAny>, error: PyErr) {
     let py = slf.py();
-    let value = error.value(py);
-    let reported = slf.getattr(intern!(py, "parent")).and_then(|hub| {
-        let args = (slf, value.get_type(), value, error.traceback(py));
-        hub.call_method1(intern!(py, "handle_error"), args)
-    });
+    let handler = slf
+        .getattr(intern!(py, "parent"))
+        .and_then(|hub| hub.getattr(intern!(py, "handle_error")));
+    let reported = match handler {
+        Ok(handler) => {
+            let value = error.value(py);
+            handler
+                .call1((slf, value.get_type(), value, error.traceback(py)))
+                .map(drop)
+        }
+        Err(_) => EventLoop::current(py).map(|event_loop| event_loop.get().report(py, slf, error)),
+    };
     if let Err(failure) = reported {
         failure.write_unraisable(py, Some(slf));
     }
@@ -303,7 +314,7 @@ pub fn schedule_kill(slf: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
 pub(super) fn home<'py>(slf: &Bound<'py, PyAny>) -> PyResult<Bound<'py, EventLoop>> {
     let py = slf.py();
     let theirs = owner(slf)
-        .filter(|thread| thread.alive.get())
+        .filter(|thread| thread.wakes())
         .and_then(|thread| {
             let link = thread.hub.borrow();
             link.as_ref().map(|link| link.event_loop.bind(py).clone())

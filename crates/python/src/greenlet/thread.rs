@@ -10,12 +10,13 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use coro::{Pool, Stack};
-use pyo3::exceptions::{PyMemoryError, PyRuntimeError};
+use pyo3::exceptions::{PyImportError, PyMemoryError, PyRuntimeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::object::{self, PyGreenlet};
 use super::overflow;
+use super::roster::Roster;
 use super::stack_size::stack_config;
 use crate::gil::{Ref, Slot};
 use crate::hub::HubLink;
@@ -49,6 +50,10 @@ pub struct Thread {
     pub pool: RefCell<Pool>,
     /// Greenlets that another thread dropped: only this one can unwind them.
     abandoned: RefCell<Vec<Ref>>,
+    /// Those that have a stack.
+    pub roster: Roster,
+    /// Its greenlets are being unwound, and must not wait any more.
+    pub ending: Cell<bool>,
     pub alive: Cell<bool>,
     pub hub: RefCell<Option<HubLink>>,
 }
@@ -109,6 +114,11 @@ impl Thread {
         ptr::eq(self, THREAD.get())
     }
 
+    /// Whether a greenlet of this thread that is woken will run.
+    pub fn wakes(&self) -> bool {
+        self.alive.get() && !self.ending.get()
+    }
+
     pub fn current_ref(&self) -> Ref {
         // SAFETY: `current` owns a reference while the thread lives.
         unsafe { Ref::from_borrowed(self.current.get().cast()) }.expect("a greenlet always runs")
@@ -150,6 +160,8 @@ impl Thread {
                 main: Slot::empty(),
                 pool: RefCell::new(pool),
                 abandoned: RefCell::new(Vec::new()),
+                roster: Roster::default(),
+                ending: Cell::new(false),
                 alive: Cell::new(true),
                 hub: RefCell::new(None),
             });
@@ -221,10 +233,7 @@ unsafe extern "C" fn leave(capsule: *mut ffi::PyObject) {
         let pointer: *const Thread =
             ffi::PyCapsule_GetPointer(capsule, CAPSULE_NAME.as_ptr()).cast();
         let thread = Rc::from_raw(pointer);
-        if thread.is_current() {
-            thread.reap();
-        }
-        thread.alive.set(false);
+        thread.end(Python::assume_attached());
         LIVING.fetch_sub(1, Ordering::Relaxed);
         if thread.is_current() {
             THREAD.set(ptr::null());
@@ -232,17 +241,12 @@ unsafe extern "C" fn leave(capsule: *mut ffi::PyObject) {
         }
         thread.tstate.set(ptr::null_mut());
         drop(thread.tracer.take());
-        if let Some(main) = thread.main.as_ptr().cast::<PyGreenlet>().as_ref() {
-            // What refers to it from now on can be garbage.
-            object::inner(ptr::from_ref(main).cast_mut())
-                .status
-                .set(object::Status::Dead);
-        }
-        drop(Ref::from_owned(
-            thread.current.replace(ptr::null_mut()).cast(),
-        ));
+        // What could not be killed here is left as it is.
+        let abandoned = thread.abandoned.take();
+        ABANDONED.fetch_sub(abandoned.len(), Ordering::Relaxed);
+        drop(abandoned);
+        thread.release();
         drop(thread.hub.take());
-        drop(thread.main.take());
     }
 }
 
@@ -290,6 +294,24 @@ pub fn set_thread_local(key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyR
         }
     }
     Ok(())
+}
+
+/// Refuses to load into a sub-interpreter: what is kept for each thread and type is one for the process. CPython asks
+/// the module itself, and only of those with a GIL of their own.
+pub fn refuse_subinterpreter() -> PyResult<()> {
+    // SAFETY: the GIL is held; both only read pointers of the runtime.
+    let is_main = unsafe {
+        ptr::eq(
+            ffi::PyInterpreterState_Get(),
+            ffi::PyInterpreterState_Main(),
+        )
+    };
+    match is_main {
+        true => Ok(()),
+        false => Err(PyImportError::new_err(
+            "verdigris can only be imported in the main interpreter, not in sub-interpreters",
+        )),
+    }
 }
 
 /// RuntimeError while the interpreter is being finalized: threads and modules are half gone, and

@@ -96,6 +96,11 @@ impl EventLoop {
         if let Some(link) = &*thread.hub.borrow() {
             return Ok(link.event_loop.bind(py).clone());
         }
+        if thread.ending.get() {
+            return Err(PyRuntimeError::new_err(
+                "there is no hub in a thread that is ending",
+            ));
+        }
         py.import("verdigris.hub")?.call_method0("get_hub")?;
         match &*thread.hub.borrow() {
             Some(link) => Ok(link.event_loop.bind(py).clone()),
@@ -114,8 +119,14 @@ impl EventLoop {
 
     /// This thread's loop, unless the caller is the hub, which cannot wait for itself.
     pub fn for_blocking(py: Python<'_>) -> PyResult<Bound<'_, EventLoop>> {
+        let thread = Thread::current(py)?;
+        if thread.ending.get() {
+            return Err(BlockingSwitchOutError::new_err(
+                "Impossible to call blocking function in a thread that is ending",
+            ));
+        }
         let event_loop = Self::current(py)?;
-        let running = Thread::current(py)?.current.get();
+        let running = thread.current.get();
         let is_hub = event_loop
             .get()
             .hub
@@ -308,7 +319,7 @@ impl EventLoop {
         self.turn.borrow_mut(py).dispatching = false;
         match outcome {
             // A greenlet that ends by GreenletExit ends without an error: this is for the hub.
-            Err(error) if error.is_instance_of::<GreenletExit>(py) => self.end(py, error),
+            Err(error) if switch::is_exit(py, &error) => self.end(py, error),
             // It could not even be launched, for want of memory: so it has ended.
             Err(error) if task::is_unstarted(greenlet) => task::die_unstarted(greenlet, error),
             Err(error) => self.report(py, greenlet, error),
@@ -528,7 +539,7 @@ impl EventLoop {
     /// destroy()
     ///
     /// Drops everything that is queued, and parts from the hub. True if it was not destroyed yet.
-    fn destroy(&self, py: Python<'_>) -> bool {
+    pub fn destroy(&self, py: Python<'_>) -> bool {
         let dropped = (
             mem::take(&mut *self.jobs.borrow_mut(py)),
             self.hub.borrow_mut(py).take(),

@@ -135,7 +135,7 @@ impl Waiter {
         let me = self.greenlet.inner();
         let thread = me
             .thread()
-            .filter(|thread| thread.alive.get() && me.is_active())?;
+            .filter(|thread| thread.wakes() && me.is_active())?;
         let link = thread.hub.borrow();
         let event_loop = &link.as_ref()?.event_loop;
         (!event_loop.get().is_destroyed(py)).then(|| event_loop.clone_ref(py))
