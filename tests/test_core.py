@@ -3,7 +3,6 @@
 import gc
 import os
 import signal
-import subprocess
 import sys
 import threading
 import weakref
@@ -299,29 +298,6 @@ class TestSignal:
     def test_what_is_no_signal_is_refused(self, loop, number):
         with pytest.raises(ValueError, match=f"illegal signal number: {number}"):
             loop.signal(number)
-
-
-class TestChild:
-    def test_it_says_how_the_process_ended(self, loop):
-        process = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
-        watcher = loop.child(process.pid)
-        watcher.start(watcher.stop)
-        loop.run()
-        process.returncode = os.waitstatus_to_exitcode(watcher.rstatus)
-        assert (watcher.pid, watcher.rpid, process.returncode) == (process.pid, process.pid, 3)
-
-    def test_one_that_is_gone_keeps_the_loop_no_longer_than_its_watcher_lives(self, loop):
-        process = subprocess.Popen([sys.executable, "-c", ""])
-        process.wait()
-        watcher = loop.child(process.pid)
-        watcher.start(print)
-        assert loop.activecnt == 1
-        del watcher
-        assert loop.activecnt == 0
-
-    def test_a_pid_is_positive(self, loop):
-        with pytest.raises(ValueError, match="pid must be positive"):
-            loop.child(0)
 
 
 class TestStat:

@@ -31,9 +31,11 @@
 //! | `timers` | deadlines |
 //! | `clock` | monotonic time, or a test's |
 //! | `signals` | signals as data |
+//! | `children` | the end of a process as an fd |
 //! | `waker` | wake-ups from other threads |
 //! | `sys` | the contract with the kernel, and a file for each that meets it |
 
+mod children;
 mod clock;
 mod reactor;
 mod ready;
@@ -44,6 +46,7 @@ mod timers;
 mod waker;
 
 pub use crate::{
+    children::{end_of_child, end_of_process},
     clock::Clock,
     reactor::{Reactor, Statistics},
     ready::{Interest, Key, Readiness, Ready},

@@ -1,7 +1,7 @@
 //! The reactor: books for fds, timers and signals, and the three steps of waiting.
 
 use std::{
-    fmt, io,
+    fmt, io, mem,
     os::fd::{AsRawFd, RawFd},
     sync::Arc,
     time::Duration,
@@ -11,7 +11,7 @@ use crate::{
     clock::Clock,
     ready::{Interest, Key, Ready},
     signals::Signals,
-    sys::{Events, Poller},
+    sys::{Events, Poller, check_open},
     table::Table,
     timers::{TimerKey, Timers},
     waker::Waker,
@@ -141,6 +141,11 @@ impl Reactor {
         self.signals.watched()
     }
 
+    /// How many of them have arrived and were not told yet.
+    pub fn pending_signals(&self) -> u32 {
+        self.signals.pending()
+    }
+
     /// Something for other threads to end the wait with.
     pub fn waker(&self) -> Waker {
         self.waker.clone()
@@ -191,6 +196,20 @@ impl Reactor {
         self.waker.reinit()?;
         self.rebuild()?;
         self.update_now();
+        Ok(())
+    }
+
+    /// Goes on after [`Poller::wait`] has failed with EBADF: somebody closed the kernel's set under us, as programs do that
+    /// close all they have open to become a daemon. What was armed stays armed, as far as it is open.
+    pub fn recover(&mut self) -> io::Result<()> {
+        if check_open(self.waker.fd().as_raw_fd()).is_err() {
+            self.waker.reinit()?;
+        }
+        let poller = new_poller(&self.waker)?;
+        // Its number may be another file's by now, which is not ours to close.
+        mem::forget(mem::replace(&mut self.poller, poller));
+        self.rebuilds += 1;
+        self.table.rebuild(&self.poller);
         Ok(())
     }
 

@@ -106,6 +106,13 @@ impl Signals {
         }
     }
 
+    /// How many have arrived and were not collected.
+    pub(crate) fn pending(&self) -> u32 {
+        self.arrivals.map_or(0, |arrivals| {
+            arrivals.pending.load(Ordering::Acquire).count_ones()
+        })
+    }
+
     pub(crate) fn watched(&self) -> usize {
         self.previous.len()
     }

@@ -21,7 +21,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use reactor::{Events, Reactor, Ready, Waker};
 
+use super::breaking::Break;
+use super::calendar::Calendar;
 use super::callback::Callback;
+use super::interval::switch_interval;
 use super::io::Sources;
 use super::job::Job;
 use super::timers::Timers;
@@ -36,9 +39,6 @@ use crate::sync::Timeout;
 /// with this many it is lost in the noise, and a ready socket still waits for no more of them.
 const BATCH: u32 = 100;
 
-/// How long they may take together, which is what ends the batch when jobs compute for long.
-const BATCH_TIME: Duration = Duration::from_millis(5);
-
 /// Jobs between two looks at the clock, which costs about a tenth of a switch.
 const CLOCK_EVERY: u32 = 8;
 
@@ -49,18 +49,26 @@ pub struct HubLink {
 }
 
 #[derive(Default)]
-struct Turn {
+pub(super) struct Turn {
     /// How many more jobs may run before the reactor is asked.
-    budget: u32,
+    pub(super) budget: u32,
     /// When the reactor is asked, if others than those at the head have run by then.
     deadline: Duration,
     /// How many jobs at the head of the queue were put there.
-    at_head: u32,
+    pub(super) at_head: u32,
+    /// Something has become due that does not take its turn by when it became so: see `priority`.
+    pub(super) uneven: bool,
     /// The hub is inside the turn, suspended in favour of a greenlet.
     dispatching: bool,
     /// How many things that may still happen keep the loop running.
     references: isize,
     destroyed: bool,
+    /// How many calls of `run` are under way, one in another.
+    pub(super) depth: u32,
+    /// How many times the reactor was asked.
+    pub(super) iteration: u64,
+    /// Which of them are to return.
+    pub(super) broken: Break,
 }
 
 /// The event loop of one thread. `Hub` makes it and runs it.
@@ -73,19 +81,22 @@ struct Turn {
     module = "verdigris.core"
 )]
 pub struct EventLoop {
-    jobs: GilCell<VecDeque<Job>>,
-    turn: GilCell<Turn>,
+    pub(super) jobs: GilCell<VecDeque<Job>>,
+    pub(super) turn: GilCell<Turn>,
     pub(super) reactor: GilCell<Reactor>,
+    pub(super) calendar: Calendar,
     waker: Waker,
     buffers: GilCell<Option<(Events, Vec<Ready>)>>,
     /// What was thrown into the hub itself, to end it: `run` raises it.
-    ending: GilCell<Option<PyErr>>,
+    pub(super) ending: GilCell<Option<PyErr>>,
+    /// What handles errors in place of the hub.
+    pub(super) error_handler: GilCell<Option<Ref>>,
     pub(super) timers: GilCell<Timers>,
     pub(super) sources: GilCell<Sources>,
     pub(super) watchers: GilCell<Watchers>,
-    hub: GilCell<Option<Ref>>,
+    pub(super) hub: GilCell<Option<Ref>>,
     /// Which thread runs it, as `thread::identity` tells: others must wake it.
-    home: AtomicUsize,
+    pub(super) home: AtomicUsize,
     is_default: bool,
 }
 
@@ -233,12 +244,41 @@ impl EventLoop {
         }
     }
 
+    /// What `run` does.
+    fn turn_round(&self, py: Python<'_>, nowait: bool, once: bool) -> PyResult<()> {
+        loop {
+            self.run_jobs(py);
+            if let Some(error) = self.ending.borrow_mut(py).take() {
+                return Err(error);
+            }
+            if self.turn.borrow(py).broken.is_set() {
+                return Ok(());
+            }
+            if self.mark_moment(py, Moment::BeforeWait) {
+                self.run_jobs(py);
+            }
+            let idle = self.jobs.borrow(py).is_empty();
+            if idle && self.turn.borrow(py).references <= 0 {
+                return Ok(());
+            }
+            let restless = idle && self.mark_moment(py, Moment::Idle);
+            self.turn.borrow_mut(py).iteration += 1;
+            self.poll(py, idle && !restless && !nowait)?;
+            self.mark_moment(py, Moment::AfterWait);
+            if nowait || once {
+                self.run_jobs(py);
+                return Ok(());
+            }
+        }
+    }
+
     /// Runs jobs until the queue is empty or the batch is at its end.
     fn run_jobs(&self, py: Python<'_>) {
         {
+            let interval = switch_interval(py);
             let mut turn = self.turn.borrow_mut(py);
             turn.budget = BATCH + mem::take(&mut turn.at_head);
-            turn.deadline = self.reactor.borrow(py).now() + BATCH_TIME;
+            turn.deadline = self.reactor.borrow(py).now() + interval;
         }
         loop {
             let job = {
@@ -327,33 +367,6 @@ impl EventLoop {
         }
     }
 
-    /// Has `run` raise an error as soon as the current job is done.
-    fn end(&self, py: Python<'_>, error: PyErr) {
-        let previous = self.ending.borrow_mut(py).replace(error);
-        self.turn.borrow_mut(py).budget = 0;
-        drop(previous);
-    }
-
-    /// Hands an error to `hub.handle_error`.
-    pub fn report(&self, py: Python<'_>, context: &Bound<'_, PyAny>, error: PyErr) {
-        let handled = self.hub(py).and_then(|hub| {
-            let value = error.value(py);
-            hub.bind(py).call_method1(
-                "handle_error",
-                (context, value.get_type(), value, error.traceback(py)),
-            )
-        });
-        match handled {
-            // handle_error lets HubDestroyed through.
-            Err(failure) if failure.is_instance_of::<GreenletExit>(py) => self.end(py, failure),
-            Err(failure) => {
-                error.write_unraisable(py, Some(context));
-                failure.write_unraisable(py, Some(context));
-            }
-            Ok(_) => {}
-        }
-    }
-
     /// Asks the reactor, waiting for as long as nothing else is to do if `block`.
     fn poll(&self, py: Python<'_>, block: bool) -> PyResult<()> {
         let limit = if block { None } else { Some(Duration::ZERO) };
@@ -365,7 +378,13 @@ impl EventLoop {
             Some(Duration::ZERO) => poller.wait(&mut events, timeout),
             _ => py.detach(|| poller.wait(&mut events, timeout)),
         };
-        waited.map_err(os_error)?;
+        if let Err(error) = waited {
+            match error.raw_os_error() {
+                Some(libc::EBADF) => self.with_reactor(py, Reactor::recover),
+                _ => Err(error),
+            }
+            .map_err(os_error)?;
+        }
         self.reactor.borrow_mut(py).collect(&events, &mut ready);
         let queued = self.queued(py);
         // Timers come last.
@@ -374,10 +393,13 @@ impl EventLoop {
         for event in ready.drain(..timers) {
             self.take_event(py, event);
         }
-        self.to_head(py, self.queued(py).saturating_sub(queued));
+        let urgent = self.queued(py).saturating_sub(queued);
+        self.to_head(py, urgent);
         for event in ready.drain(..) {
             self.take_event(py, event);
         }
+        let late = self.queued(py).saturating_sub(queued + urgent);
+        self.order_by_priority(py, urgent, late);
         *self.buffers.borrow_mut(py) = Some((events, ready));
         if block && let Err(error) = py.check_signals() {
             self.report(py, py.None().bind(py), error);
@@ -441,8 +463,10 @@ impl EventLoop {
             turn: GilCell::default(),
             waker: reactor.waker(),
             reactor: GilCell::new(reactor),
+            calendar: Calendar::default(),
             buffers: GilCell::default(),
             ending: GilCell::default(),
+            error_handler: GilCell::default(),
             timers: GilCell::default(),
             sources: GilCell::default(),
             watchers: GilCell::default(),
@@ -463,26 +487,12 @@ impl EventLoop {
         }
         Thread::current(py)?;
         self.home.store(thread::identity(), Ordering::Relaxed);
-        loop {
-            self.run_jobs(py);
-            if let Some(error) = self.ending.borrow_mut(py).take() {
-                return Err(error);
-            }
-            if self.mark_moment(py, Moment::BeforeWait) {
-                self.run_jobs(py);
-            }
-            let idle = self.jobs.borrow(py).is_empty();
-            if idle && self.turn.borrow(py).references <= 0 {
-                return Ok(());
-            }
-            let restless = idle && self.mark_moment(py, Moment::Idle);
-            self.poll(py, idle && !restless && !nowait)?;
-            self.mark_moment(py, Moment::AfterWait);
-            if nowait || once {
-                self.run_jobs(py);
-                return Ok(());
-            }
-        }
+        self.turn.borrow_mut(py).depth += 1;
+        let outcome = self.turn_round(py, nowait, once);
+        let mut turn = self.turn.borrow_mut(py);
+        turn.depth -= 1;
+        turn.broken = turn.broken.after_return(turn.depth);
+        outcome
     }
 
     /// run_callback(func, *args)
@@ -519,23 +529,6 @@ impl EventLoop {
         self.run_callback(py, func, args)
     }
 
-    /// handle_error(context, type, value, tb)
-    ///
-    /// Passes an error to the hub's handle_error.
-    fn handle_error(
-        &self,
-        py: Python<'_>,
-        context: &Bound<'_, PyAny>,
-        r#type: &Bound<'_, PyAny>,
-        value: &Bound<'_, PyAny>,
-        tb: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
-        self.hub(py)?
-            .bind(py)
-            .call_method1("handle_error", (context, r#type, value, tb))?;
-        Ok(())
-    }
-
     /// destroy()
     ///
     /// Drops everything that is queued, and parts from the hub. True if it was not destroyed yet.
@@ -543,6 +536,7 @@ impl EventLoop {
         let dropped = (
             mem::take(&mut *self.jobs.borrow_mut(py)),
             self.hub.borrow_mut(py).take(),
+            self.error_handler.borrow_mut(py).take(),
             mem::take(&mut *self.timers.borrow_mut(py)),
         );
         drop(dropped);
@@ -550,47 +544,4 @@ impl EventLoop {
         turn.references = 0;
         !mem::replace(&mut turn.destroyed, true)
     }
-}
-
-/// set_hub(hub, loop)
-///
-/// Makes `hub`, a greenlet, and its loop those of this thread. None, None: this thread has none.
-#[pyfunction]
-#[pyo3(signature = (hub, r#loop))]
-pub fn set_hub(hub: &Bound<'_, PyAny>, r#loop: Option<Bound<'_, EventLoop>>) -> PyResult<()> {
-    let py = hub.py();
-    let thread = Thread::current(py)?;
-    let link = match r#loop {
-        Some(event_loop) => {
-            event_loop
-                .get()
-                .home
-                .store(thread::identity(), Ordering::Relaxed);
-            let old = event_loop
-                .get()
-                .hub
-                .borrow_mut(py)
-                .replace(hub.clone().into());
-            drop(old);
-            Some(HubLink {
-                greenlet: hub.clone().into(),
-                event_loop: event_loop.unbind(),
-            })
-        }
-        None => None,
-    };
-    let old = mem::replace(&mut *thread.hub.borrow_mut(), link);
-    drop(old);
-    Ok(())
-}
-
-/// hub_if_exists()
-///
-/// This thread's hub, or None.
-#[pyfunction]
-pub fn hub_if_exists(py: Python<'_>) -> PyResult<Py<PyAny>> {
-    let link = Thread::current(py)?.hub.borrow();
-    Ok(link
-        .as_ref()
-        .map_or_else(|| py.None(), |link| link.greenlet.bind(py).clone().unbind()))
 }

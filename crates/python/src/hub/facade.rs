@@ -18,10 +18,10 @@ use crate::error::os_error;
 impl EventLoop {
     /// The lowest priority of a watcher.
     #[classattr]
-    const MINPRI: i32 = -2;
+    pub const MINPRI: i32 = -2;
     /// The highest priority of a watcher.
     #[classattr]
-    const MAXPRI: i32 = 2;
+    pub const MAXPRI: i32 = 2;
 
     /// What timers can tell apart, in seconds.
     #[classattr]
@@ -91,11 +91,18 @@ impl EventLoop {
         self.with_reactor(py, |reactor| reactor.as_raw_fd())
     }
 
+    /// How many signals have arrived whose watchers were not told yet.
+    #[getter]
+    fn sig_pending(&self, py: Python<'_>) -> u32 {
+        self.with_reactor(py, |reactor| reactor.pending_signals())
+    }
+
     /// now()
     ///
-    /// The loop's idea of the time, in seconds on a monotonic clock, as of the last turn.
+    /// When the loop last looked at the clock, in seconds since the epoch, as `time.time()` tells it.
     fn now(&self, py: Python<'_>) -> f64 {
-        self.reactor.borrow(py).now().as_secs_f64()
+        let now = self.reactor.borrow(py).now();
+        self.date(py, now)
     }
 
     /// update_now()

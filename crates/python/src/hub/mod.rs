@@ -4,13 +4,19 @@
 //! `waiter` is one greenlet at one wait, `wait_queue` a FIFO of them, which every primitive
 //! stands on; `io` is waiting for file descriptors; `sleep` and `spawn` are what their names say.
 
+mod breaking;
+mod calendar;
 mod callback;
 pub mod event_loop;
 mod facade;
 mod gather;
+mod interval;
 pub mod io;
 mod job;
 mod limit;
+mod of_thread;
+mod priority;
+mod report;
 mod sleep;
 mod spawn;
 mod timers;
@@ -33,8 +39,8 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<callback::Callback>()?;
     watcher::register(module)?;
     module.add_function(wrap_pyfunction!(sleep::sleep, module)?)?;
-    module.add_function(wrap_pyfunction!(event_loop::set_hub, module)?)?;
-    module.add_function(wrap_pyfunction!(event_loop::hub_if_exists, module)?)?;
+    module.add_function(wrap_pyfunction!(of_thread::set_hub, module)?)?;
+    module.add_function(wrap_pyfunction!(of_thread::hub_if_exists, module)?)?;
     module.add_function(wrap_pyfunction!(waiter::switch_out, module)?)?;
     module.add_function(wrap_pyfunction!(spawn::spawn_raw, module)?)?;
     module.add_function(wrap_pyfunction!(spawn::kill, module)?)?;

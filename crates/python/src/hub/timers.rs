@@ -111,7 +111,10 @@ impl EventLoop {
             TimerTarget::Waiter(waiter) => drop(waiter.expire(py)),
             TimerTarget::Start(greenlet) => self.push(py, Job::Start { greenlet }),
             TimerTarget::Watcher(watcher) => Watcher::elapsed(watcher.bind(py)),
-            TimerTarget::Timeout(timeout) => self.push(py, Job::Timeout { timeout }),
+            TimerTarget::Timeout(timeout) => {
+                self.note_priority(py);
+                self.push(py, Job::Timeout { timeout });
+            }
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use std::{
     fmt, io,
-    os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd},
+    os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd},
     time::Duration,
 };
 
@@ -188,7 +188,12 @@ impl WakeFd {
 
     /// Puts a fresh counter under the same number, so that those who share this one don't notice.
     pub(crate) fn reinit(&self) -> io::Result<()> {
-        let fresh = eventfd(0, EventfdFlags::NONBLOCK)?;
+        let fresh = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        if fresh.as_raw_fd() == self.0.as_raw_fd() {
+            // The number was closed under us, and so was free; `self.0` owns it already.
+            let _ = fresh.into_raw_fd();
+            return Ok(());
+        }
         // SAFETY: the number is that of `self.0`, which goes on owning whatever is under it.
         match unsafe { libc::dup3(fresh.as_raw_fd(), self.0.as_raw_fd(), libc::O_CLOEXEC) } {
             -1 => Err(io::Error::last_os_error()),

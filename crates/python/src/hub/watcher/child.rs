@@ -1,16 +1,16 @@
 //! `loop.child(pid)`: the end of a child process.
 //!
-//! By a pidfd, not by SIGCHLD: there is no handler to fight over with the program, no other child is reaped by accident,
-//! and it works in every thread's loop (where gevent's works in the default loop only).
+//! Not by SIGCHLD (see `reactor`'s `children.rs`): there is no handler to fight over with the program, no other child is reaped
+//! by accident, and it works in every thread's loop (where gevent's works in the default loop only).
+//!
+//! The end of a process is told even when its status is lost, because somebody else has waited for it, perhaps before the
+//! watcher was started: who waits for the end would else wait for ever.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use pyo3::{exceptions::PyValueError, prelude::*};
-use reactor::{Interest, Key};
-use rustix::{
-    io::Errno,
-    process::{Pid, PidfdFlags, WaitOptions, pidfd_open, waitpid},
-};
+use reactor::{Interest, Key, end_of_child, end_of_process};
+use rustix::process::{Pid, WaitOptions, getpid, waitpid};
 
 use super::{Kind, Watcher};
 use crate::{
@@ -18,7 +18,10 @@ use crate::{
     hub::{EventLoop, io::Registered},
 };
 
-/// Fires once, when the process has ended; then `rpid` and `rstatus` say how.
+/// Fires once, when the process has ended; then `rpid` and `rstatus` say how. The process is reaped by it.
+///
+/// If somebody else has reaped it, or it is no child, `rstatus` is that of an exit with code 255. (gevent's never fires then.)
+/// In a forked child the watchers that its parent had started do not fire: the processes are not its own.
 #[pyclass(frozen, extends = Watcher, name = "child", module = "verdigris.core")]
 pub struct Child;
 
@@ -28,6 +31,8 @@ pub struct Process {
     reaped: (i32, i32),
     /// While it is started and the process runs.
     watched: Option<(Key, OwnedFd)>,
+    /// The process that has started it.
+    starter: Option<Pid>,
 }
 
 #[pymethods]
@@ -53,6 +58,7 @@ impl Child {
             pid,
             reaped: (0, 0),
             watched: None,
+            starter: None,
         };
         Ok(Watcher::new(r#loop, Kind::Child(process), r#ref, None).add_subclass(Child))
     }
@@ -60,7 +66,7 @@ impl Child {
     /// The process that it looks out for.
     #[getter]
     fn pid(slf: &Bound<'_, Self>) -> i32 {
-        with(slf, |process| process.pid.as_raw_nonzero().get())
+        with(slf, |process| process.number())
     }
 
     /// The process that ended, or 0.
@@ -94,14 +100,20 @@ fn with<R>(slf: &Bound<'_, Child>, body: impl FnOnce(&mut Process) -> R) -> R {
 }
 
 impl Process {
-    pub fn activate(&mut self, slf: &Bound<'_, Watcher>, owner: &EventLoop) -> PyResult<()> {
+    /// Returns whether the process has ended already, so that nothing is left to wait for.
+    pub fn activate(&mut self, slf: &Bound<'_, Watcher>, owner: &EventLoop) -> PyResult<bool> {
+        self.starter = Some(getpid());
+        match end_of_process(self.number()).map_err(os_error)? {
+            Some(fd) => self.watch(slf, owner, fd).map(|()| false),
+            None => {
+                self.reaped = (self.number(), UNKNOWN);
+                Ok(true)
+            }
+        }
+    }
+
+    fn watch(&mut self, slf: &Bound<'_, Watcher>, owner: &EventLoop, fd: OwnedFd) -> PyResult<()> {
         let py = slf.py();
-        let fd = match pidfd_open(self.pid, PidfdFlags::NONBLOCK) {
-            Ok(fd) => fd,
-            // Nobody's process, or one that was waited for already: like one that never ends.
-            Err(Errno::SRCH) => return Ok(()),
-            Err(error) => return Err(os_error(error.into())),
-        };
         let key = owner.with_reactor(py, |reactor| {
             let key = reactor.register(fd.as_raw_fd());
             reactor
@@ -124,22 +136,30 @@ impl Process {
         owner.sources.borrow_mut(py).remove(key)
     }
 
-    /// The process has ended. Returns whether it was ours to wait for, and nobody else did before.
-    pub fn reap(&mut self) -> bool {
-        match waitpid(Some(self.pid), WaitOptions::NOHANG) {
-            Ok(Some((pid, status))) => {
-                self.reaped = (pid.as_raw_nonzero().get(), status.as_raw());
-                true
+    /// The process has ended. Returns whether that is to be told.
+    pub fn end(&mut self, slf: &Bound<'_, Watcher>, owner: &EventLoop) -> bool {
+        let status = match waitpid(Some(self.pid), WaitOptions::NOHANG) {
+            Ok(Some((_, status))) => status.as_raw(),
+            // A debugger has it: it can be waited for when that lets go.
+            Ok(None) => {
+                let later = end_of_child(self.number()).map_err(os_error);
+                return later.and_then(|fd| self.watch(slf, owner, fd)).is_err();
             }
-            Ok(None) | Err(_) => false,
-        }
+            Err(_) if self.starter != Some(getpid()) => return false,
+            Err(_) => UNKNOWN,
+        };
+        self.reaped = (self.number(), status);
+        true
+    }
+
+    fn number(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
     }
 
     pub fn details(&self) -> String {
-        format!(
-            " pid={} rstatus={}",
-            self.pid.as_raw_nonzero(),
-            self.reaped.1
-        )
+        format!(" pid={} rstatus={}", self.number(), self.reaped.1)
     }
 }
+
+/// An exit with code 255, as `waitpid` tells it.
+const UNKNOWN: i32 = 255 << 8;

@@ -7,7 +7,7 @@ use pyo3::{
     types::PyTuple,
 };
 
-use super::{Watcher, check_callable};
+use super::{Watcher, check_callable, clamp};
 use crate::hub::EventLoop;
 
 #[pymethods]
@@ -154,7 +154,7 @@ impl Watcher {
                 "Cannot set priority of an active watcher",
             ));
         }
-        state.priority = priority;
+        state.priority = clamp(priority);
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 //! loop's queue, which calls the callback. Stopping the watcher voids the job, so a callback is never called after `stop`
 //! has returned. The loop holds the watchers that are started, so one that nobody else refers to still fires.
 //!
-//! Jobs run in the order in which they were queued; a watcher's priority is accepted and kept, and has no effect.
+//! Of the watchers that become pending at one time those of the highest priority are called first (`hub/priority.rs`).
 //!
 //! All kinds are one class here, with an enum for what differs; the classes that users see add the methods that
 //! only one kind has. None of this is on the path of verdigris's own waits: greenlets wait by `Waiter`, not by watcher.
@@ -81,7 +81,7 @@ impl Watcher {
             args: None,
             pass_events: false,
             referenced,
-            priority: priority.unwrap_or(0),
+            priority: clamp(priority.unwrap_or(0)),
             active: false,
             pending: false,
         };
@@ -136,11 +136,12 @@ impl Watcher {
         let owner = watcher.owner(py).get();
         let seen = stat::look(slf);
         let mut state = watcher.state.borrow_mut(py);
+        let mut is_due = false;
         match &mut state.kind {
             Kind::Io(watched) => watched.activate(slf, owner)?,
             Kind::Timer(countdown) => countdown.activate(slf, owner),
             Kind::Signal(number) => signal::activate(slf, owner, *number)?,
-            Kind::Child(process) => process.activate(slf, owner)?,
+            Kind::Child(process) => is_due = process.activate(slf, owner)?,
             Kind::Stat(path) => path.activate(slf, owner, seen),
             Kind::Moment(moment) => {
                 set::put(&mut owner.watchers.borrow_mut(py).moments, *moment, slf)
@@ -149,6 +150,10 @@ impl Watcher {
         state.active = true;
         if state.referenced {
             owner.keep_alive(py, 1);
+        }
+        drop(state);
+        if is_due {
+            Self::pend(slf, 0);
         }
         Ok(())
     }
@@ -221,10 +226,10 @@ impl Watcher {
             }
             Kind::Child(process) => {
                 let held = process.deactivate(py, owner);
-                let is_ours = process.reap();
+                let is_told = process.end(slf, owner);
                 drop(state);
                 drop(held);
-                if is_ours {
+                if is_told {
                     Self::pend(slf, 0);
                 }
                 return;
@@ -245,15 +250,27 @@ impl Watcher {
     /// Has it called, when its turn comes.
     pub(super) fn pend(slf: &Bound<'_, Self>, events: i32) {
         let (py, watcher) = (slf.py(), slf.get());
-        if !std::mem::replace(&mut watcher.state.borrow_mut(py).pending, true) {
-            watcher.owner(py).get().push(
-                py,
-                Job::Fire {
-                    watcher: slf.clone().unbind(),
-                    events,
-                },
-            );
+        let mut state = watcher.state.borrow_mut(py);
+        if std::mem::replace(&mut state.pending, true) {
+            return;
         }
+        let owner = watcher.owner(py).get();
+        if state.priority != 0 {
+            owner.note_priority(py);
+        }
+        drop(state);
+        owner.push(
+            py,
+            Job::Fire {
+                watcher: slf.clone().unbind(),
+                events,
+            },
+        );
+    }
+
+    /// Higher ones are called first.
+    pub(super) fn priority_of(&self, py: Python<'_>) -> i32 {
+        self.state.borrow(py).priority
     }
 
     /// Calls it, if it is still pending.
@@ -307,6 +324,11 @@ fn call(
     callback.call1(py, args).map(drop)
 }
 
+/// The nearest priority that there is.
+fn clamp(priority: i32) -> i32 {
+    priority.clamp(EventLoop::MINPRI, EventLoop::MAXPRI)
+}
+
 fn check_callable(callback: &Bound<'_, PyAny>) -> PyResult<()> {
     if callback.is_callable() {
         return Ok(());
@@ -330,7 +352,7 @@ impl Drop for Watcher {
     fn drop(&mut self) {
         Python::attach(|py| {
             self.release(py);
-            // Started, and held by nobody: a child watcher whose process is long gone.
+            // Started, and held by nobody: a child watcher that has fired.
             let state = self.state.borrow(py);
             if state.active && state.referenced {
                 self.owner(py).get().keep_alive(py, -1);

@@ -1,5 +1,7 @@
 //! The watchers that one loop has started, as far as they are for no fd and no point in time.
 
+use std::cmp::Reverse;
+
 use pyo3::prelude::*;
 
 use super::Watcher;
@@ -40,7 +42,14 @@ impl Watchers {
 impl EventLoop {
     /// A moment has come: the watchers for it are to be called. Says whether there are any.
     pub fn mark_moment(&self, py: Python<'_>, moment: Moment) -> bool {
-        pend_all(py, copy(py, &self.watchers.borrow(py).moments, moment))
+        let mut watchers = copy(py, &self.watchers.borrow(py).moments, moment);
+        if moment == Moment::Idle
+            && let Some(highest) = watchers.iter().map(|held| held.get().priority_of(py)).max()
+        {
+            // Those of a lower priority are less than idle as long as there are others.
+            watchers.retain(|held| held.get().priority_of(py) == highest);
+        }
+        pend_all(py, watchers)
     }
 
     /// A signal has come.
@@ -70,7 +79,8 @@ fn copy<K: PartialEq>(py: Python<'_>, list: &[(K, Py<Watcher>)], kind: K) -> Vec
         .collect()
 }
 
-fn pend_all(py: Python<'_>, watchers: Vec<Py<Watcher>>) -> bool {
+fn pend_all(py: Python<'_>, mut watchers: Vec<Py<Watcher>>) -> bool {
+    watchers.sort_by_key(|held| Reverse(held.get().priority_of(py)));
     for watcher in &watchers {
         Watcher::pend(watcher.bind(py), 0);
     }

@@ -14,6 +14,8 @@ pub struct Timer;
 pub struct Countdown {
     after: Duration,
     repeat: Duration,
+    /// The time is to run from the loop's last look at the clock.
+    from_last_look: bool,
     /// While it is started.
     running: Option<Running>,
 }
@@ -45,6 +47,7 @@ impl Timer {
         let countdown = Countdown {
             after: Limit::duration(after),
             repeat: Limit::duration(repeat),
+            from_last_look: false,
             running: None,
         };
         Ok(Watcher::new(r#loop, Kind::Timer(countdown), r#ref, priority).add_subclass(Timer))
@@ -52,16 +55,17 @@ impl Timer {
 
     /// Calls `callback(*args)` when the time has come.
     ///
-    /// `update` is accepted and not used: the time always runs from now.
-    #[pyo3(signature = (callback, *args, update = true))]
+    /// The time runs from now, but with `update=False` from `loop.now()`, when the loop last looked at the clock.
+    #[pyo3(signature = (callback, *args, update = None))]
     fn start(
         slf: &Bound<'_, Self>,
         callback: &Bound<'_, PyAny>,
         args: &Bound<'_, PyTuple>,
         update: Option<bool>,
     ) -> PyResult<()> {
-        // Looking at the clock is cheap, so the time always runs from now.
-        let _ = update;
+        with(slf, |countdown| {
+            countdown.from_last_look = update == Some(false)
+        });
         Watcher::begin(slf.as_super(), callback, args, false)
     }
 
@@ -90,10 +94,20 @@ impl Timer {
     /// When it will fire, in seconds as `loop.now()` tells them; or while it isn't started, how long it would take.
     #[getter]
     fn at(slf: &Bound<'_, Self>) -> f64 {
-        with(slf, |countdown| match &countdown.running {
-            Some(running) => running.deadline.as_secs_f64(),
-            None => countdown.after.as_secs_f64(),
-        })
+        let deadline = with(slf, |countdown| match &countdown.running {
+            Some(running) => Ok(running.deadline),
+            None => Err(countdown.after.as_secs_f64()),
+        });
+        deadline.map_or_else(
+            |after| after,
+            |deadline| {
+                slf.as_super()
+                    .get()
+                    .owner(slf.py())
+                    .get()
+                    .date(slf.py(), deadline)
+            },
+        )
     }
 }
 
@@ -106,7 +120,14 @@ fn with<R>(slf: &Bound<'_, Timer>, body: impl FnOnce(&mut Countdown) -> R) -> R 
 
 impl Countdown {
     pub fn activate(&mut self, slf: &Bound<'_, Watcher>, owner: &EventLoop) {
-        self.run(slf, owner, self.after);
+        let wait = match self.from_last_look {
+            false => self.after,
+            true => owner.with_reactor(slf.py(), |reactor| {
+                let due = reactor.now() + self.after;
+                due.saturating_sub(reactor.update_now())
+            }),
+        };
+        self.run(slf, owner, wait);
     }
 
     pub fn deactivate(&mut self, py: Python<'_>, owner: &EventLoop) {
