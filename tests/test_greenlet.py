@@ -136,3 +136,34 @@ def test_a_spawned_greenlet_may_call_as_deep_as_any_whoever_hands_over_to_it():
         thread.start()
         thread.join()
     assert len(set(left)) == 1
+
+
+def test_spawn_later_refuses_to_start_nothing():
+    class Own(Greenlet):
+        def _run(self):
+            return "own"
+
+    with pytest.raises(TypeError):
+        verdigris.spawn_later(0)
+    with pytest.raises(TypeError):
+        verdigris.spawn_later(0, 1)
+    assert Own.spawn_later(0).get() == "own"
+
+
+def test_what_a_subclass_overrides_is_called():
+    class Told(Greenlet):
+        def start(self):
+            calls.append("start")
+            super().start()
+
+        def join(self, timeout=None):
+            calls.append(("join", timeout))
+            return super().join(timeout)
+
+    calls = []
+    greenlet = Told.spawn(verdigris.sleep, 10)
+    verdigris.sleep(0)
+    greenlet.kill(timeout=5)
+    assert calls == ["start", ("join", 5)]
+    Told(int).kill()  # never ran: there is nothing to wait for
+    assert len(calls) == 2

@@ -250,6 +250,15 @@ pub(super) fn lookup<'py>(
     }
 }
 
+/// Whether a subclass of ours has something of its own under `name`, which we have too.
+pub(super) fn overrides(class: &Bound<'_, PyType>, name: &Bound<'_, PyString>) -> PyResult<bool> {
+    let ours = lookup(task_type(class.py())?, name);
+    let theirs = lookup(class, name);
+    Ok(!ours
+        .zip(theirs)
+        .is_some_and(|(ours, theirs)| ours.is(&theirs)))
+}
+
 /// Whether a subclass has a `_run` of its own.
 pub(super) fn overrides_run(slf: &Bound<'_, PyAny>) -> bool {
     let py = slf.py();

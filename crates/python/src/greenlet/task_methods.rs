@@ -3,12 +3,12 @@
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyTuple, PyType};
+use pyo3::types::PyTuple;
 
 use super::method::Args;
 use super::object::{GreenletRef, Status, of};
 use super::switch::{self};
-use super::task::{Phase, die_unstarted, home, schedule_kill, task};
+use super::task::{Phase, die_unstarted, home, overrides, schedule_kill, task};
 use super::task_class::{construct, is_plain};
 use crate::gil::{GilCell, Ref, Slot};
 use crate::hub::{Job, Limit, TimerTarget, Wake};
@@ -16,11 +16,12 @@ pub(super) fn spawn<'py>(
     class: &Bound<'py, PyAny>,
     args: Args<'py>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let start = intern!(class.py(), "start");
     let slf = construct(class, args, 0)?;
-    if is_plain(class.cast::<PyType>()?) {
-        start_now(&slf)?;
+    if overrides(class.cast()?, start)? {
+        slf.call_method0(start)?;
     } else {
-        slf.call_method0(intern!(slf.py(), "start"))?;
+        start_now(&slf)?;
     }
     Ok(slf)
 }
@@ -34,6 +35,13 @@ pub(super) fn spawn_later<'py>(
             "spawn_later() needs the number of seconds and a function",
         ));
     };
+    let class_says_what =
+        !is_plain(class.cast()?) || overrides(class.cast()?, intern!(class.py(), "_run"))?;
+    if !class_says_what && args.get(1).is_none() && args.dict()?.is_none() {
+        return Err(PyTypeError::new_err(
+            "spawn_later() needs a function besides the number of seconds",
+        ));
+    }
     let slf = construct(class, args, 1)?;
     slf.call_method1(intern!(slf.py(), "start_later"), (seconds,))?;
     Ok(slf)
@@ -162,9 +170,12 @@ pub(super) fn kill<'py>(slf: &Bound<'py, PyAny>, args: Args<'py>) -> PyResult<Bo
     let py = slf.py();
     let [exception, block, timeout] = args.bind("kill", ["exception", "block", "timeout"])?;
     let block = block.map_or(Ok(true), |block| block.is_truthy())?;
-    let limit = limit(timeout)?;
+    let limit = limit(timeout.clone())?;
+    let began = task(slf).phase.get() == Phase::Running;
     schedule_kill(slf, killer(py, exception))?;
-    if block {
+    if block && began && overrides(&slf.get_type(), intern!(py, "join"))? {
+        slf.call_method1(intern!(py, "join"), (timeout,))?;
+    } else if block {
         wait(slf, &limit)?;
     }
     Ok(py.None().into_bound(py))
