@@ -412,3 +412,84 @@ in_thread.join()
 """,
     )
     assert (result.stdout, result.stderr) == ("0 True 2\n0\n", "")
+
+
+def test_a_thread_may_wait_for_the_end_of_the_main_one():
+    assert (
+        output_of("""
+        from verdigris import monkey
+        monkey.patch_all()
+        import threading
+        def wait(main):
+            main.join()
+            print('end of thread')
+        threading.Thread(target=wait, args=[threading.current_thread()]).start()
+        print('end of main')
+    """)
+        == "end of main\nend of thread\n"
+    )
+
+
+def test_thread_pools_are_told_of_the_end_before_they_are_waited_for():
+    assert (
+        output_of("""
+        from verdigris import monkey
+        monkey.patch_all()
+        import concurrent.futures
+        concurrent.futures.ThreadPoolExecutor(2).submit(print, 'called')
+    """)
+        == "called\n"
+    )
+
+
+def test_of_threads_only_the_one_that_forked_lives_in_the_child():
+    assert output_of("""
+        from verdigris import monkey
+        monkey.patch_all()
+        import os, sys, threading, time
+        main = threading.current_thread()
+        def work():
+            child = os.fork()
+            if child:
+                os.waitpid(child, 0)
+                return
+            me = threading.current_thread()
+            print(main.is_alive(), other.is_alive(), me.is_alive(), threading.main_thread() is me)
+            main.join()
+            other.join()
+            print('joined')
+            sys.stdout.flush()
+            os._exit(0)
+        other = threading.Thread(target=time.sleep, args=[0.1])
+        worker = threading.Thread(target=work)
+        other.start()
+        worker.start()
+        worker.join()
+        other.join()
+        print(other.is_alive(), worker.is_alive(), main.is_alive())
+    """).splitlines() == ["False False True True", "joined", "False False True"]
+
+
+def test_the_fork_of_a_greenlet_makes_it_the_main_thread():
+    assert output_of("""
+        from verdigris import monkey
+        monkey.patch_all()
+        import os, sys, threading, verdigris
+        def work():
+            assert 'Dummy' in threading.current_thread().name
+            child = os.fork()
+            if child:
+                return os.waitpid(child, 0)
+            print(type(threading.main_thread()).__name__, threading.main_thread().is_alive())
+            sys.stdout.flush()
+            os._exit(0)
+        verdigris.spawn(work).join()
+    """).splitlines() == ["_MainThread True"]
+
+
+def test_a_module_puts_in_place_what_the_table_says():
+    from verdigris import os, socket, threading
+
+    assert {"fork", "forkpty", "waitpid"} <= set(os.__implements__)
+    assert {"socket", "getaddrinfo"} <= set(socket.__implements__)
+    assert "Event" in threading.__implements__

@@ -9,6 +9,7 @@ from os import *  # noqa: F403
 
 from ._core import sleep
 from .hub import get_hub
+from .monkey._table import implements
 
 __all__ = [
     "fork",
@@ -22,7 +23,7 @@ __all__ = [
     "tp_write",
     "waitpid",
 ]
-__implements__ = ["fork", "forkpty", "waitpid"]
+__implements__ = implements(__name__)
 
 _READ = 1
 _WRITE = 2

@@ -26,6 +26,7 @@ from ._socketcommon import (  # noqa: F401 - part of this module's face
     wait_write,
 )
 from ._socketobject import socket as socket
+from .monkey._table import implements
 
 _GLOBAL_DEFAULT_TIMEOUT: Any = vars(__socket__)["_GLOBAL_DEFAULT_TIMEOUT"]
 
@@ -142,27 +143,8 @@ def create_server(address, *, family=__socket__.AF_INET, backlog=None, reuse_por
         return sock
 
 
-__dns__ = [
-    "getaddrinfo",
-    "getfqdn",
-    "gethostbyaddr",
-    "gethostbyname",
-    "gethostbyname_ex",
-    "getnameinfo",
-]
-__implements__ = [
-    "create_connection",
-    "create_server",
-    "fromfd",
-    "socket",
-    "SocketType",
-    "socketpair",
-    *__dns__,
-]
+__implements__ = implements(__name__)
 __extensions__ = ["cancel_wait", "wait_read", "wait_write", "wait_readwrite"]
 __imports__ = [name for name in __socket__.__all__ if name not in __implements__]
 globals().update({name: getattr(__socket__, name) for name in __imports__})
-__all__ = [*__implements__, *__extensions__, *__imports__]
-
-if hasattr(__socket__, "_fallback_socketpair"):
-    __implements__.append("_fallback_socketpair")
+__all__ = [name for name in (*__implements__, *__extensions__, *__imports__) if not name.startswith("_")]

@@ -17,10 +17,11 @@ from ._core import sleep
 from ._socketcommon import wait_read
 from .fileobject import FileObject, FileObjectPosix
 from .greenlet import Greenlet, joinall, killall
+from .monkey._table import implements
 from .os import nb_read, nb_write
 
 __all__ = [*_native.__all__, "FileObject"]
-__implements__ = ["Popen", "call", "check_call", "check_output", "run"]
+__implements__ = implements(__name__)
 
 _CHUNK = 32768
 

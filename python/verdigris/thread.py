@@ -12,6 +12,7 @@ from os import getpid
 
 from ._core import Event, GreenletExit, LockType, getcurrent, local
 from .greenlet import Greenlet
+from .monkey._table import implements
 
 __all__ = [
     "TIMEOUT_MAX",
@@ -87,11 +88,12 @@ class _ThreadHandle:
     def is_done(self):
         """Whether the greenlet has ended, or been declared to have.
 
-        In the child of a fork every other thread counts as ended: `threading` asks for that.
+        In the child of a fork every thread counts as ended but the one that forked: `threading` asks for that.
         """
-        if self._greenlet is None:
+        if self._process is None:
             return self._done.is_set()
-        return self._done.is_set() or self._greenlet.dead or self._process != getpid()
+        ended = self._greenlet is not None and self._greenlet.dead
+        return ended or self._process != getpid() or self._done.is_set()
 
     def join(self, timeout=-1):
         """Wait for the end, at most `timeout` seconds (None or below 0: without limit).
@@ -103,10 +105,16 @@ class _ThreadHandle:
             raise RuntimeError("thread not started")
         if self._greenlet is getcurrent():
             raise RuntimeError("Cannot join current thread")
+        if self.is_done():
+            return
         self._done.wait(None if timeout is None or timeout < 0 else timeout)
 
     def _set_done(self):
         self._done.set()
+
+    def survive_fork(self):
+        """Be alive in the child of a fork: it was the thread of this handle that forked."""
+        self._process = getpid()
 
     def _attach(self, greenlet):
         self._greenlet = greenlet
@@ -129,6 +137,7 @@ def _make_thread_handle(ident):
     """
     handle = _ThreadHandle()
     handle._ident = get_ident()
+    handle._process = getpid()
     return handle
 
 
@@ -177,20 +186,4 @@ def _set_sentinel():
     return sentinel
 
 
-__implements__ = [
-    name
-    for name in (
-        "LockType",
-        "_ThreadHandle",
-        "_local",
-        "_make_thread_handle",
-        "allocate_lock",
-        "exit",
-        "get_ident",
-        "lock",
-        "stack_size",
-        "start_joinable_thread",
-        "start_new_thread",
-    )
-    if hasattr(_native, name)
-]
+__implements__ = implements(__name__)

@@ -1,6 +1,7 @@
 """What monkey patching puts into the standard `threading` module, so that its threads are
 greenlets. Outside of that, use the standard module."""
 
+import os
 import threading as _native
 import weakref
 
@@ -8,6 +9,7 @@ from . import thread as _thread
 from ._core import getcurrent
 from .event import Event
 from .local import local
+from .monkey._table import implements
 from .thread import LockType, get_ident
 
 __all__ = ["Event", "Lock", "Thread", "Timer", "get_ident", "local", "main_native_thread"]
@@ -21,6 +23,7 @@ _start_new_thread = _thread.start_new_thread
 Thread = _native.Thread
 Timer = _native.Timer
 _native_shutdown = _native._shutdown  # type: ignore[attr-defined]
+_native_thread_shutdown = getattr(_native, "_thread_shutdown", None)
 _native_main_thread = _native.main_thread()
 
 # threading.RLock() then makes the class written in Python, over our Lock and get_ident.
@@ -56,7 +59,23 @@ def main_native_thread():
 
 
 def _shutdown():
-    """At the end of the program: wait for threads that are not daemons, greenlets too."""
+    """At the end of the program, before Python 3.13: wait for threads that are not daemons, greenlets too."""
+    _join_the_others()
+    # It would wait for the main thread, too, if it did not know it by this.
+    _native_main_thread._ident = get_ident()
+    _native_shutdown()
+
+
+def _thread_shutdown():
+    """At the end of the program, from Python 3.13 on: what `threading._shutdown` waits for threads by.
+
+    It has run what was registered for that, so that thread pools end, and has declared the main thread ended.
+    """
+    _join_the_others()
+    _native_thread_shutdown()
+
+
+def _join_the_others():
     # In the child of a fork the main thread is the greenlet that forked, not this one.
     done = {_native.current_thread(), _native.main_thread(), _native_main_thread}
     while others := [thread for thread in _native.enumerate() if thread not in done and _is_waited_for(thread)]:
@@ -64,32 +83,20 @@ def _shutdown():
             thread.join()
         # One that was native when patching was done stays listed though it has ended.
         done.update(others)
-    # Before Python 3.13 it would wait for the main thread, too, if it did not know it by this.
-    _native_main_thread._ident = get_ident()
-    _native_shutdown()
 
 
 def _is_waited_for(thread):
     return not thread.daemon and not isinstance(thread, _native._DummyThread)
 
 
-__implements__ = [
-    name
-    for name in (
-        "Lock",
-        "Thread",
-        "Timer",
-        "_CRLock",
-        "_DummyThread",
-        "_ThreadHandle",
-        "_allocate_lock",
-        "_make_thread_handle",
-        "_set_sentinel",
-        "_shutdown",
-        "_start_joinable_thread",
-        "_start_new_thread",
-        "get_ident",
-        "local",
-    )
-    if hasattr(_native, name)
-]
+def _stay_alive():
+    """In the child of a fork: every thread but the one that forked counts as ended."""
+    thread = _native._active.get(get_ident())
+    handle = getattr(thread, "_handle", None)
+    if isinstance(handle, _ThreadHandle):
+        handle.survive_fork()
+
+
+os.register_at_fork(after_in_child=_stay_alive)
+
+__implements__ = implements(__name__)

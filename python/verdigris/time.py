@@ -3,6 +3,7 @@
 from time import *  # noqa: F403
 
 from ._core import sleep  # type: ignore[assignment]
+from .monkey._table import implements
 
 __all__ = ["sleep"]
-__implements__ = ["sleep"]
+__implements__ = implements(__name__)

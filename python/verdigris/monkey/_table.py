@@ -4,9 +4,11 @@ A name that this Python's module does not have is left out; a name that the modu
 does not have is a mistake of the table, which the tests look for.
 """
 
+import sys
 from collections import namedtuple
+from importlib import import_module
 
-__all__ = ["TABLE", "Replacement"]
+__all__ = ["TABLE", "Replacement", "implements"]
 
 
 # Names of a standard module that come from one of ours:
@@ -45,15 +47,14 @@ TABLE = {
             "verdigris.threading",
             (
                 "Lock",
-                "Thread",
-                "Timer",
                 "_CRLock",
                 "_DummyThread",
                 "_ThreadHandle",
                 "_allocate_lock",
                 "_make_thread_handle",
                 "_set_sentinel",
-                "_shutdown",
+                # The part of the former that waits is a function of its own from 3.13 on.
+                "_shutdown" if sys.version_info < (3, 13) else "_thread_shutdown",
                 "_start_joinable_thread",
                 "_start_new_thread",
                 "get_ident",
@@ -67,7 +68,15 @@ TABLE = {
         Replacement(
             "socket",
             "verdigris.socket",
-            ("SocketType", "_fallback_socketpair", "create_connection", "fromfd", "socket", "socketpair"),
+            (
+                "SocketType",
+                "_fallback_socketpair",
+                "create_connection",
+                "create_server",
+                "fromfd",
+                "socket",
+                "socketpair",
+            ),
         ),
     ),
     "dns": (
@@ -92,3 +101,9 @@ TABLE = {
     ),
     "signal": (Replacement("signal", "verdigris.signal", ("getsignal", "set_wakeup_fd", "signal")),),
 }
+
+
+def implements(source):
+    """The names that the module `source` of ours puts in the place of standard ones: its `__implements__`."""
+    found = [entry for entries in TABLE.values() for entry in entries if entry.source == source]
+    return [name for entry in found for name in entry.names if hasattr(import_module(entry.target), name)]
