@@ -267,19 +267,34 @@ class Config:
         apply=_core.track_greenlet_tree,
     )
     monitor_thread = Setting(
-        "GEVENT_MONITOR_THREAD_ENABLE", False, boolean, "Not used in this version: hubs are not monitored."
+        "GEVENT_MONITOR_THREAD_ENABLE",
+        False,
+        boolean,
+        "Each hub gets a native thread that watches whether it is blocked. A hub asks when it begins to run.",
     )
     max_blocking_time = Setting(
-        "GEVENT_MAX_BLOCKING_TIME", 0.1, seconds, "Not used in this version: hubs are not monitored."
+        "GEVENT_MAX_BLOCKING_TIME",
+        0.1,
+        seconds,
+        "How long a greenlet may run, in seconds, before the monitoring thread says that it blocks; 0: it never does.",
     )
     print_blocking_reports = Setting(
-        "GEVENT_MONITOR_PRINT_BLOCKING_REPORTS", True, boolean, "Not used in this version: hubs are not monitored."
+        "GEVENT_MONITOR_PRINT_BLOCKING_REPORTS",
+        True,
+        boolean,
+        "The monitoring thread prints who blocks, on `hub.exception_stream`; it sends an event in any case.",
     )
     memory_monitor_period = Setting(
-        "GEVENT_MONITOR_MEMORY_PERIOD", 5, seconds, "Not used in this version: hubs are not monitored."
+        "GEVENT_MONITOR_MEMORY_PERIOD",
+        5,
+        seconds,
+        "How often the monitoring thread of the main hub looks at the memory in use, in seconds; 2 at least.",
     )
     max_memory_usage = Setting(
-        "GEVENT_MONITOR_MEMORY_MAX", None, size, "Not used in this version: hubs are not monitored."
+        "GEVENT_MONITOR_MEMORY_MAX",
+        None,
+        size,
+        "How many bytes of memory may be in use before the monitoring thread sends an event.",
     )
 
     ares_flags = Setting("GEVENTARES_FLAGS", None, whole, _NO_ARES)

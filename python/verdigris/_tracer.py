@@ -24,15 +24,18 @@ class GreenletTracer:
     greenlet_switch_counter = 0
 
     _asked_at = 0
+    _killed = False
 
     def __init__(self):
         self.previous_trace_function = settrace(self)
 
     def __call__(self, event, args):
         """As a trace function: note the switch, and tell whoever traced before."""
+        if self._killed and gettrace() is self:
+            settrace(self.previous_trace_function)
         self.greenlet_switch_counter += 1
-        self.active_greenlet = args[1]
-        self._note(args[1])
+        self.active_greenlet = args[1] if event in ("switch", "throw") else None
+        self._note(self.active_greenlet)
         if self.previous_trace_function is not None:
             self.previous_trace_function(event, args)
 
@@ -40,7 +43,11 @@ class GreenletTracer:
         """Something was switched to."""
 
     def kill(self):
-        """Stop watching. A tracer that was made later stays, and calls this one, which no longer counts."""
+        """Stop watching; called in another thread, at the next switch.
+
+        A tracer that was made later stays, and calls this one, which no longer counts.
+        """
+        self._killed = True
         if gettrace() is self:
             settrace(self.previous_trace_function)
 
@@ -72,7 +79,7 @@ class GreenletTracer:
             f"Blocked Stack (for thread id {hub.thread_ident:#x}):",
         ]
         frame = sys._current_frames().get(hub.thread_ident)
-        lines += "".join(traceback.format_stack(frame)).splitlines()
+        lines += "".join(traceback.format_stack(frame) if frame else ["    (none)"]).splitlines()
         return [*lines, "Info:", *format_run_info(**format_kwargs)]
 
 

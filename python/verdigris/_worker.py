@@ -146,6 +146,10 @@ class Worker(greenlet):
 
     def _after_run_task(self, func, args, kwargs, thread_result, _sys=sys):
         """Called after each call, also after one that has failed."""
+        hub = get_hub_if_exists()
+        if hub is not None and hub.periodic_monitoring_thread is not None:
+            # What comes is to wait for the next call, and to make one that blocks: that is what the thread is for.
+            hub.periodic_monitoring_thread.ignore_current_greenlet_blocking()
         if _sys.getprofile() is not None:
             _sys.setprofile(None)
         if _sys.gettrace() is not None:

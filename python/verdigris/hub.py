@@ -75,7 +75,7 @@ class Hub(greenlet):
     #: How many native threads the pool of the hub has.
     threadpool_size = 10
     name = ""
-    #: There is no monitoring thread in this version.
+    #: The `_monitor.PeriodicMonitoringThread` that watches it, if there is one.
     periodic_monitoring_thread = None
 
     def __init__(self, loop=None, default=None):
@@ -115,6 +115,7 @@ class Hub(greenlet):
 
     def run(self):
         """The body of the greenlet; do not call it."""
+        self.start_periodic_monitoring_thread()
         while True:
             self.loop.run()
             # Nothing is left that could ever wake anybody.
@@ -211,6 +212,9 @@ class Hub(greenlet):
         `destroy_loop`: also free the loop; None does so unless it is the default loop, which the next hub
         of the main thread then runs.
         """
+        if self.periodic_monitoring_thread is not None:
+            self.periodic_monitoring_thread.kill()
+            self.periodic_monitoring_thread = None
         if self._resolver is not None:
             self._resolver.close()
             self._resolver = None
@@ -230,6 +234,22 @@ class Hub(greenlet):
         elif loop.default:
             _kept_loops.append(loop)
 
+    def start_periodic_monitoring_thread(self):
+        """Have a native thread watch whether this hub gets to run, if `config.monitor_thread` says so.
+
+        Done by itself when the hub begins to run. Call it in the hub's thread. Returns the
+        `_monitor.PeriodicMonitoringThread`, or None.
+        """
+        if self.periodic_monitoring_thread is None and _settings().monitor_thread:
+            from . import events
+            from ._monitor import PeriodicMonitoringThread
+
+            monitor = self.periodic_monitoring_thread = PeriodicMonitoringThread(self)
+            if self.main_hub:
+                monitor.install_monitor_memory_usage()
+            events.notify_and_call_entry_points(events.PeriodicMonitorThreadStartedEvent(monitor))
+        return self.periodic_monitoring_thread
+
     # Errors
 
     @property
@@ -240,6 +260,10 @@ class Hub(greenlet):
     @exception_stream.setter
     def exception_stream(self, value):
         self._exception_stream = value
+
+    @exception_stream.deleter
+    def exception_stream(self):
+        self._exception_stream = _STDERR
 
     def handle_error(self, context, type, value, tb):
         """Called with every error that nobody is waiting for.
@@ -388,7 +412,8 @@ def set_loop(loop):
 
 
 def reinit(hub=None):
-    """Repair the hub in a forked child: the loop gets its own kernel objects, the thread pool forgets its threads.
+    """Repair the hub in a forked child: the loop gets its own kernel objects, the thread pool forgets its threads,
+    and a monitoring thread is started anew.
 
     It is done in every child that Python forks; to be called in one that C code forked.
     """
@@ -396,7 +421,7 @@ def reinit(hub=None):
     if hub is None or hub.loop is None:
         return
     hub.loop.reinit()
-    for part in (hub._threadpool, hub._resolver):
+    for part in (hub._threadpool, hub._resolver, hub.periodic_monitoring_thread):
         if hasattr(part, "_on_fork"):
             part._on_fork()
 

@@ -30,7 +30,7 @@ use super::job::Job;
 use super::timers::Timers;
 use super::waiter;
 use super::watcher::{Moment, Watcher, Watchers};
-use crate::error::{BlockingSwitchOutError, GreenletExit, os_error};
+use crate::error::{BlockingSwitchOutError, os_error};
 use crate::gil::{GilCell, Ref, call};
 use crate::greenlet::{GreenletRef, Thread, switch, task, thread};
 use crate::sync::Timeout;
