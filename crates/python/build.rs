@@ -1,5 +1,6 @@
 //! Asks the headers of the interpreter we build for where the stack-bound fields of
-//! `PyThreadState` lie, and writes them as constants for `greenlet/thread_state.rs`.
+//! `PyThreadState` lie, and a few of a frame, and writes them as constants for
+//! `greenlet/thread_state.rs` and `greenlet/frames.rs`.
 //!
 //! PyO3 keeps that struct opaque, and no public API swaps these fields. A C program compiled
 //! against the very headers answers with `offsetof`, so a field that CPython moves is followed,
@@ -74,6 +75,33 @@ int main(void) {
 }
 "#;
 
+/// The probe for the fields of a frame.
+const FRAME_PROBE: &str = r#"
+#define Py_BUILD_CORE 1
+#include <stddef.h>
+#include <stdio.h>
+#include <Python.h>
+#if PY_VERSION_HEX >= 0x030e0000
+#include <internal/pycore_interpframe_structs.h>
+#else
+#include <internal/pycore_frame.h>
+#endif
+#define FIELD(name, field) printf(#name " %zu\n", offsetof(struct _PyInterpreterFrame, field))
+#define VALUE(name, value) printf(#name " %d\n", (int)value)
+int main(void) {
+    FIELD(PREVIOUS, previous);
+    FIELD(OBJECT, frame_obj);
+    FIELD(OWNER, owner);
+    VALUE(OWNED_BY_THREAD, FRAME_OWNED_BY_THREAD);
+    VALUE(OWNED_BY_GENERATOR, FRAME_OWNED_BY_GENERATOR);
+    VALUE(OWNED_BY_FRAME_OBJECT, FRAME_OWNED_BY_FRAME_OBJECT);
+#if PY_VERSION_HEX < 0x030d0000
+    printf("CFRAME_CURRENT %zu\n", offsetof(_PyCFrame, current_frame));
+#endif
+    return 0;
+}
+"#;
+
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     pyo3_build_config::use_pyo3_cfgs();
@@ -82,20 +110,26 @@ fn main() {
         .executable()
         .expect("no Python interpreter to build for: set PYO3_PYTHON");
     let include = include_dir(executable);
+    ask(&include, "thread_state", PROBE);
+    ask(&include, "frame", FRAME_PROBE);
+}
+
+/// Builds a probe, runs it, and writes what it prints as the constants of `NAME_layout.rs`.
+fn ask(include: &str, name: &str, probe: &str) {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let source = out.join("thread_state_probe.c");
-    let program = out.join("thread_state_probe");
-    fs::write(&source, PROBE).expect("OUT_DIR is writable");
+    let source = out.join(format!("{name}_probe.c"));
+    let program = out.join(format!("{name}_probe"));
+    fs::write(&source, probe).expect("OUT_DIR is writable");
 
     let compiler = env::var("CC").unwrap_or_else(|_| "cc".into());
     let compiled = Command::new(&compiler)
-        .arg(format!("-I{include}"))
+        .args([format!("-I{include}"), format!("-I{include}/internal")])
         .args([source.as_os_str(), "-o".as_ref(), program.as_os_str()])
         .output()
         .unwrap_or_else(|e| panic!("cannot run the C compiler {compiler}: {e}"));
     assert!(
         compiled.status.success(),
-        "the fields of PyThreadState cannot be read from the headers in {include}:\n{}",
+        "the fields that a switch needs cannot be read from the headers in {include}:\n{}",
         String::from_utf8_lossy(&compiled.stderr)
     );
     let answer = Command::new(&program)
@@ -110,7 +144,7 @@ fn main() {
             format!("pub(super) const {name}: usize = {value};\n")
         })
         .collect();
-    fs::write(out.join("thread_state_layout.rs"), constants).expect("OUT_DIR is writable");
+    fs::write(out.join(format!("{name}_layout.rs")), constants).expect("OUT_DIR is writable");
 }
 
 fn include_dir(executable: &str) -> String {

@@ -78,9 +78,10 @@ _LAZY = {
 }
 
 
-if _variables.get("VERDIGRIS_STACK_SIZE"):
-    # Greenlets run on stacks of this size whether or not the program ever looks at `config`.
-    _import_module(f"{__name__}._settings").config.stack_size  # noqa: B018 - reading it applies it
+for _name in ("stack_size", "compact_after"):
+    if _variables.get(f"VERDIGRIS_{_name.upper()}"):
+        # Counts whether or not the program ever looks at `config`. Reading it applies it.
+        getattr(_import_module(f"{__name__}._settings").config, _name)
 
 
 def __getattr__(name):

@@ -101,6 +101,16 @@ def whole(value):
     return number
 
 
+def idle_time(value):
+    """A number of seconds, or None or "never"."""
+    if isinstance(value, str) and value.strip().lower() in ("never", "none"):
+        return None
+    number = seconds(value)
+    if number is not None and not number < 2**31:
+        raise ValueError(f"must be a time to wait: {value!r}")
+    return number
+
+
 def size(value):
     """A number of bytes, perhaps with KB, MB or GB after it, or None."""
     if value is None:
@@ -229,6 +239,14 @@ class Config:
         "Bytes of a greenlet's stack, rounded up to whole pages; address space rather than memory. Counts for every "
         "greenlet that starts from then on. docs/recursion.md tells what it holds. gevent has no such setting.",
         apply=_core.set_stack_size,
+    )
+    compact_after = Setting(
+        "VERDIGRIS_COMPACT_AFTER",
+        _core.get_compact_after(),
+        idle_time,
+        "Seconds, up to twice as many, that a greenlet waits before its stack is compacted: kept in the heap, in about a "
+        "quarter of the memory, until it goes on. None never does. gevent has no such setting.",
+        apply=_core.set_compact_after,
     )
     threadpool = Setting(
         "GEVENT_THREADPOOL", "verdigris.threadpool.ThreadPool", imported(), "The class of `hub.threadpool`."

@@ -42,6 +42,7 @@
 
 mod arch;
 mod context;
+mod image;
 mod overflow;
 mod pool;
 mod sanitizer;
@@ -49,6 +50,7 @@ mod signal_stack;
 mod stack;
 
 pub use context::{Context, call_as_outermost};
+pub use image::{Image, release};
 pub use overflow::Overflow;
 pub use pool::{Config, Pool};
 pub use signal_stack::ensure_signal_stack;

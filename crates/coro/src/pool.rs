@@ -3,8 +3,14 @@
 //! Last in, first out: the stack used last is the one whose memory is still in the processor's caches. Giving back costs
 //! no system call; a used stack keeps its memory until more than [`KEEP`] such lie idle, and then the longest idle ones
 //! return theirs, [`BATCH`] at a time, so a program that swings around the mark doesn't pay at every swing.
+//!
+//! The rest comes down when somebody has the time for it: [`Pool::trim_idle`] looks which stacks nobody has needed since
+//! it was called last, returns their memory, and unmaps the slabs in which nothing else lies. That also returns their
+//! page tables, which are half as much again.
 
+use std::collections::HashMap;
 use std::io;
+use std::ptr;
 use std::sync::Arc;
 
 use crate::stack::{Shape, Slab, Stack};
@@ -40,6 +46,8 @@ pub struct Pool {
     /// Idle stacks. The first `released` of them hold no memory.
     free: Vec<Stack>,
     released: usize,
+    /// The fewest idle stacks that there were since `trim_idle` was called last.
+    least: usize,
 }
 
 impl Pool {
@@ -56,6 +64,7 @@ impl Pool {
             next: SLAB_MIN,
             free: Vec::new(),
             released: 0,
+            least: 0,
         })
     }
 
@@ -70,6 +79,7 @@ impl Pool {
             None => self.fresh()?,
         };
         self.released = self.released.min(self.free.len());
+        self.least = self.least.min(self.free.len());
         stack.begin_use();
         Ok(stack)
     }
@@ -106,15 +116,52 @@ impl Pool {
         self.release(self.free.len() - self.released);
     }
 
+    /// Returns the memory of those idle stacks that were idle all the time since the last call, but for a few, and unmaps
+    /// what then holds nothing. Returns how many stacks that were, and whether more are idle by now, so that another
+    /// call, later, may find them to be so.
+    pub fn trim_idle(&mut self) -> (usize, bool) {
+        let idle = self.least.min(self.free.len().saturating_sub(WARM));
+        let before = self.released;
+        if idle > before {
+            self.release(idle - before);
+        }
+        if idle > 0 {
+            self.unmap_idle(idle);
+            self.free.shrink_to(2 * self.free.len());
+        }
+        self.least = self.free.len();
+        let more = self.free.len() - self.released > WARM;
+        (idle.saturating_sub(before), more)
+    }
+
+    /// Unmaps the slabs all of whose stacks are among the first `idle`, which are released.
+    fn unmap_idle(&mut self, idle: usize) {
+        let mut lying: HashMap<*const Slab, usize> = HashMap::new();
+        for stack in &self.free[..idle] {
+            *lying.entry(stack.slab()).or_default() += 1;
+        }
+        // Each stack that there is, idle or in use, holds its slab; so does the pool.
+        lying.retain(|slab, idle| {
+            let mine = |held: &&Arc<Slab>| ptr::eq(Arc::as_ptr(held), *slab);
+            let held = self.slabs.iter().find(mine).map_or(0, Arc::strong_count);
+            held == *idle + 1
+        });
+        if lying.is_empty() {
+            return;
+        }
+        self.free.retain(|stack| !lying.contains_key(&stack.slab()));
+        self.slabs
+            .retain(|slab| !lying.contains_key(&Arc::as_ptr(slab)));
+        self.released = idle - lying.values().sum::<usize>();
+        let last = self.slabs.last().map_or(SLAB_MIN / 2, |slab| slab.count());
+        self.next = (last * 2).min(SLAB_MAX);
+    }
+
     /// Releases the `count` stacks that have been idle longest.
     #[cold]
     fn release(&mut self, count: usize) {
         let end = self.released + count;
-        for stack in &mut self.free[self.released..end] {
-            if !stack.is_released() {
-                stack.release();
-            }
-        }
+        Stack::release_all(&mut self.free[self.released..end]);
         self.released = end;
     }
 
@@ -160,6 +207,9 @@ const KEEP: usize = 4096;
 
 /// How many return it at once.
 const BATCH: usize = 64;
+
+/// Idle stacks that keep their memory whatever happens: the next few greenlets find one ready.
+const WARM: usize = 64;
 
 /// Stacks in the first slab: most threads never need more.
 const SLAB_MIN: u32 = 8;

@@ -35,6 +35,7 @@ use std::io;
 use std::ops::Range;
 use std::process::abort;
 use std::ptr::null_mut;
+use std::slice;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -98,10 +99,6 @@ impl Stack {
         self.slab.shape
     }
 
-    pub(crate) fn is_released(&self) -> bool {
-        self.released
-    }
-
     /// To be called when a pool hands the stack out.
     pub(crate) fn begin_use(&mut self) {
         self.released = false;
@@ -122,11 +119,50 @@ impl Stack {
 
     /// Returns the memory to the system; the next use finds zeros. About a microsecond.
     pub(crate) fn release(&mut self) {
-        let memory = self.memory();
-        // SAFETY: the range is this slot's own, above the guard, and nothing lives there: the pool holds the stack, or
-        // it is being dropped, and `Context::new` has the caller keep a stack for as long as it is in use.
-        unsafe { libc::madvise(memory.start as *mut _, memory.len(), libc::MADV_DONTNEED) };
-        self.released = true;
+        Stack::release_all(slice::from_mut(self));
+    }
+
+    /// Returns the memory of unused stacks to the system; neighbours that follow one another go together.
+    pub(crate) fn release_all(stacks: &mut [Stack]) {
+        let unused: Vec<&Stack> = stacks.iter().filter(|stack| !stack.released).collect();
+        // SAFETY: nothing lives there: a pool holds these stacks, or one is being dropped, and `Context::new` has the
+        // caller keep a stack for as long as it is in use.
+        unsafe { Stack::discard(&unused) };
+        stacks.iter_mut().for_each(|stack| stack.released = true);
+    }
+
+    /// Returns the memory of stacks to the system, whatever they hold; they read as zeros then.
+    ///
+    /// # Safety
+    /// Nobody needs what is there, or reads or writes it meanwhile.
+    pub(crate) unsafe fn discard(stacks: &[&Stack]) {
+        let mut pending: Range<usize> = 0..0;
+        for (at, stack) in stacks.iter().enumerate() {
+            if at > 0 && stacks[at - 1].is_followed_by(stack) {
+                // What lies between the two is a guard; it holds nothing, and stays.
+                pending.end = stack.memory().end;
+            } else if at > 0 && stack.is_followed_by(stacks[at - 1]) {
+                pending.start = stack.memory().start;
+            } else {
+                // SAFETY: the caller gives up what is there.
+                unsafe { discard(&pending) };
+                pending = stack.memory();
+            }
+        }
+        // SAFETY: as above.
+        unsafe { discard(&pending) };
+    }
+
+    /// Whether `next` is the stack above this one, with nothing in between that must not be discarded with both.
+    fn is_followed_by(&self, next: &Stack) -> bool {
+        Arc::ptr_eq(&self.slab, &next.slab)
+            && self.slot + 1 == next.slot
+            && next.guard != Guard::Canary
+    }
+
+    /// The slab that it lies in, as a name for it.
+    pub(crate) fn slab(&self) -> *const Slab {
+        Arc::as_ptr(&self.slab)
     }
 
     /// Everything above the guard.
@@ -147,6 +183,17 @@ impl Stack {
         let found = unsafe { &*self.canary() };
         *found == WHOLE_CANARY
     }
+}
+
+/// # Safety
+/// Nobody needs what is in `memory`, whose pages belong to stacks.
+unsafe fn discard(memory: &Range<usize>) {
+    if memory.is_empty() {
+        return;
+    }
+    let start = std::ptr::with_exposed_provenance_mut(memory.start);
+    // SAFETY: by contract. Should it fail, as it does for memory that is locked, the pages just stay as they are.
+    unsafe { libc::madvise(start, memory.len(), libc::MADV_DONTNEED) };
 }
 
 impl Drop for Stack {
@@ -284,6 +331,11 @@ impl Slab {
             };
         }
         Some(stack)
+    }
+
+    /// How many stacks it holds.
+    pub(crate) fn count(&self) -> u32 {
+        self.count
     }
 
     /// Moves the slots of dropped stacks to `free`, as stacks again.

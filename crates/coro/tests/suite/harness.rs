@@ -10,7 +10,7 @@ use coro::{Config, Context, Pool, Stack};
 /// A closure on its own stack. It gets a [`Way`] back, and words in and out.
 pub struct Coroutine {
     way: Rc<Way>,
-    _stack: Stack,
+    stack: Stack,
 }
 
 /// The two ends of a coroutine, and what it has to say at its end.
@@ -35,7 +35,7 @@ impl Coroutine {
         };
         Coroutine {
             way: Rc::new(way),
-            _stack: stack,
+            stack,
         }
     }
 
@@ -54,6 +54,16 @@ impl Coroutine {
 
     pub fn finished(&self) -> bool {
         self.way.finished.get()
+    }
+
+    /// The stack that it runs on.
+    pub fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
+    /// Where it is suspended.
+    pub fn context(&self) -> Context {
+        self.way.inside.get()
     }
 
     fn started(&self) -> bool {

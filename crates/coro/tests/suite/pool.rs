@@ -135,6 +135,48 @@ fn many_idle_stacks_give_their_memory_up_longest_idle_first() {
 }
 
 #[test]
+fn what_was_idle_all_the_time_is_unmapped() {
+    let mut pool = pool();
+    let stacks: Vec<Stack> = (0..1000).map(|_| pool.take().unwrap()).collect();
+    let mapped = mapped_stacks(&stacks);
+    let first = stacks[0].top();
+    stacks.into_iter().for_each(|stack| pool.give(stack));
+    assert_eq!(pool.trim_idle(), (0, true), "they were in use a moment ago");
+    let (trimmed, more) = pool.trim_idle();
+    assert!(trimmed > 900 && !more, "{trimmed} {more}");
+    assert_eq!(mapped, 1000);
+    assert!(!is_mapped(first), "the first slab is still there");
+    // What is left works, and more is mapped when it is needed.
+    let again: Vec<Stack> = (0..1000).map(|_| pool.take().unwrap()).collect();
+    assert_eq!(mapped_stacks(&again), 1000);
+    assert_eq!(pool.trim_idle(), (0, false));
+    again.into_iter().for_each(|stack| pool.give(stack));
+    assert_eq!(pool.trim_idle(), (0, true));
+}
+
+#[test]
+fn a_stack_in_use_keeps_its_slab() {
+    let mut pool = pool();
+    let mut stacks: Vec<Stack> = (0..1000).map(|_| pool.take().unwrap()).collect();
+    let kept = stacks.swap_remove(500);
+    stacks.into_iter().for_each(|stack| pool.give(stack));
+    pool.trim_idle();
+    assert!(pool.trim_idle().0 > 0);
+    assert_eq!(Coroutine::new(kept, |_, word| word + 1).enter(1), 2);
+}
+
+fn mapped_stacks(stacks: &[Stack]) -> usize {
+    stacks.iter().filter(|stack| is_mapped(stack.top())).count()
+}
+
+/// Whether there is memory, or room for it, at an address.
+fn is_mapped(address: *mut u8) -> bool {
+    let page = (address as usize & !4095) as *mut libc::c_void;
+    // SAFETY: only asks; a page that is not mapped is an error.
+    unsafe { libc::madvise(page, 4096, libc::MADV_NOHUGEPAGE) == 0 }
+}
+
+#[test]
 fn sizes_are_as_asked() {
     let mut pool = Pool::new(Config {
         stack_size: 256 << 10,

@@ -146,6 +146,7 @@ pub(super) fn get_frame(slf: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     if me.status.get() != Status::Active || is_running(slf) {
         return Ok(py.None());
     }
+    me.restore();
     // SAFETY: suspended, so its state is the saved one, and we hold the GIL.
     let frame = unsafe {
         let frame = (*me.state.get()).frame_object(ffi::PyThreadState_Get());

@@ -21,7 +21,7 @@ use super::object::{
     PyGreenlet, Status, alloc, inner, of, tp_clear, tp_dealloc, tp_is_gc, tp_traverse,
 };
 use super::thread::Thread;
-use super::{switch, trace};
+use super::{quick, switch, trace};
 use crate::error::{GreenletError, GreenletExit};
 
 /// The type object, made once.
@@ -200,7 +200,7 @@ setter!(setter_parent, set_parent);
 setter!(setter_context, set_context);
 
 static METHODS: Table<[ffi::PyMethodDef; 4]> = Table([
-    def(c"switch", switch::switch_fast, 0, c"switch(*args, **kwargs)\n\nSwitches to this greenlet. The first time, it starts with run(*args, **kwargs); later the\narguments are what its own switch() returns: the one argument, a tuple of several, the dict of\nkeywords, or (args, kwargs). Returns what is switched back; raises what is thrown, or what\nends it. Raises greenlet.error for a greenlet of another thread."),
+    def(c"switch", quick::switch_fast, 0, c"switch(*args, **kwargs)\n\nSwitches to this greenlet. The first time, it starts with run(*args, **kwargs); later the\narguments are what its own switch() returns: the one argument, a tuple of several, the dict of\nkeywords, or (args, kwargs). Returns what is switched back; raises what is thrown, or what\nends it. Raises greenlet.error for a greenlet of another thread."),
     def(c"throw", method_throw, 0, c"throw([type, [value, [traceback]]])\n\nSwitches to this greenlet and raises there, GreenletExit by default. One that has not started\ndies without running."),
     def(c"__getstate__", method_getstate, 0, c"Greenlets cannot be pickled or copied."),
     METHODS_END,

@@ -18,11 +18,12 @@ use crate::gil::{Ref, call_raw};
 ///
 /// # Safety
 /// Reached only by the first switch to a launched greenlet.
-pub unsafe extern "C" fn enter(_word: usize) -> ! {
-    // SAFETY: whoever switched here holds the GIL and has set the thread's current greenlet.
+pub unsafe extern "C" fn enter(word: usize) -> ! {
+    // SAFETY: whoever switched here holds the GIL and has set the thread's current greenlet; the
+    // word that a switch brings is the address of its thread.
     unsafe {
         let py = Python::assume_attached();
-        let thread = Thread::current(py).expect("the thread that switches is known");
+        let thread = &*ptr::with_exposed_provenance::<Thread>(word);
         let me = thread.current.get();
         let result = run(py, thread, me);
         finish(py, thread, me, result)
@@ -68,7 +69,7 @@ unsafe fn finish(py: Python<'_>, thread: &Thread, me: *mut PyGreenlet, result: C
         // away and back) is done before the greenlet is declared dead.
         unsafe {
             let payload = match Ref::from_owned(result) {
-                Some(value) => Payload::Value(value.bind(py).clone()),
+                Some(value) => Payload::Value(value.into_bound(py)),
                 None => Payload::Error(PyErr::fetch(py)).absorb_exit(py),
             };
             clear_handled_exception(thread.tstate.get());
@@ -95,8 +96,21 @@ unsafe fn hand_to_parent(
     me: *mut PyGreenlet,
     payload: Payload<'_>,
 ) -> (*mut PyGreenlet, Carried) {
-    let mut payload = payload;
     // SAFETY: `me` is alive; so are parents.
+    let parent: *mut PyGreenlet = unsafe { inner(me) }.parent.as_ptr().cast();
+    // SAFETY: as above.
+    let is_here = |thread| unsafe {
+        let parent = inner(parent);
+        parent.status.get() == Status::Active
+            && parent.thread().is_some_and(|its| ptr::eq(its, thread))
+    };
+    let mut payload = match payload {
+        Payload::Value(value) if !parent.is_null() && is_here(thread) => {
+            return (parent, value.into_ptr());
+        }
+        other => other,
+    };
+    // SAFETY: as above.
     let mut at = unsafe { inner(me) }.parent.get(py);
     while let Some(parent) = at {
         let next = super::object::of(&parent).parent.get(py);

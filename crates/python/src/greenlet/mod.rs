@@ -1,19 +1,23 @@
 //! Raw greenlets: what greenlet 3.5 calls `greenlet.greenlet`, on stacks of their own.
 //!
-//! `object` is a greenlet's data and life, `class` its type with its `attributes`, `switch` the one door that every switch goes through, `entry` what a
+//! `object` is a greenlet's data and life, `class` its type with its `attributes`, `switch` the one door that every switch goes through, `quick` its two common cases, `entry` what a
 //! greenlet runs first and last, `thread_state` the part of CPython's thread state that moves
-//! with a stack, `stack_size` how large those are, `overflow` what is said when one was too small, `thread` what is kept for
+//! with a stack, `stack_size` how large those are, `overflow` what is said when one was too small, `compaction` how they are
+//! taken from those that wait for long (`frames` says when that may be), `thread` what is kept for
 //! each thread, with the `roster` of those that have stacks, `thread_end` what becomes of them, `trace` the tracer, `task` what gevent's
 //! `Greenlet` adds.
 
 mod attributes;
 mod c_api;
 mod class;
+pub mod compaction;
 mod entry;
+mod frames;
 pub mod local_dict;
 mod method;
 pub mod object;
 mod overflow;
+mod quick;
 mod roster;
 mod spawn_tree;
 mod stack_size;
@@ -43,6 +47,9 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(thread::get_pending_cleanup_count, module)?)?;
     module.add_function(wrap_pyfunction!(thread::set_thread_local, module)?)?;
     module.add("_C_API", c_api::capsule(py)?)?;
+    module.add_function(wrap_pyfunction!(compaction::compact, module)?)?;
+    module.add_function(wrap_pyfunction!(compaction::get_compact_after, module)?)?;
+    module.add_function(wrap_pyfunction!(compaction::set_compact_after, module)?)?;
     module.add_function(wrap_pyfunction!(stack_size::get_stack_size, module)?)?;
     module.add_function(wrap_pyfunction!(stack_size::set_stack_size, module)?)?;
     module.add_function(wrap_pyfunction!(spawn_tree::track_greenlet_tree, module)?)?;

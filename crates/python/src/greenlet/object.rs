@@ -12,7 +12,7 @@ use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::rc::Rc;
 
-use coro::{Context, Stack};
+use coro::{Context, Image, Stack};
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -51,6 +51,8 @@ pub struct Inner {
     pub context: UnsafeCell<Context>,
     pub state: UnsafeCell<StackState>,
     pub stack: Cell<Option<Stack>>,
+    /// What is on the stack, while it is compacted.
+    pub image: Cell<Option<Image>>,
     pub status: Cell<Status>,
     pub is_main: bool,
     pub place: Place,
@@ -58,6 +60,8 @@ pub struct Inner {
     pub parent: Slot,
     pub run: Slot,
     pub wait: WaitCell,
+    /// The wait that compaction has found it at last.
+    pub seen_at: Cell<u64>,
     pub task: Option<Box<Task>>,
 }
 
@@ -67,6 +71,7 @@ impl Inner {
             context: UnsafeCell::new(Context::empty()),
             state: UnsafeCell::new(StackState::new()),
             stack: Cell::new(None),
+            image: Cell::new(None),
             status: Cell::new(if is_main { Status::Active } else { Status::New }),
             is_main,
             place: Place::default(),
@@ -74,6 +79,7 @@ impl Inner {
             parent: Slot::empty(),
             run: Slot::empty(),
             wait: WaitCell::default(),
+            seen_at: Cell::new(0),
             task,
         }
     }

@@ -50,6 +50,19 @@ impl Roster {
         }
     }
 
+    /// The next `count` of them, counting from `from`; fewer at the end. Borrowed, as they are in here.
+    pub fn part(&self, from: usize, count: usize) -> Vec<*mut PyGreenlet> {
+        let all = self.0.borrow();
+        all.iter().skip(from).take(count).copied().collect()
+    }
+
+    /// Gives back what it has taken at a peak.
+    pub fn shrink(&self) {
+        let mut all = self.0.borrow_mut();
+        let needed = 2 * all.len();
+        all.shrink_to(needed);
+    }
+
     /// All of them, kept alive by the answer.
     pub fn all(&self, _py: Python<'_>) -> Vec<Ref> {
         let all = self.0.borrow();

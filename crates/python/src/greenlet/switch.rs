@@ -51,12 +51,17 @@ pub unsafe fn transfer(thread: &Thread, target: *mut PyGreenlet, value: Carried)
             return landed_at_home(thread, target, value);
         }
         let (from, to) = (inner(origin), inner(target));
+        to.restore();
         thread.current.set(target);
         thread.origin.set(origin);
         thread.value.set(value);
         (*from.state.get()).save(thread.tstate.get());
         (*to.state.get()).load(thread.tstate.get());
-        Context::switch(from.context.get(), to.context.get(), 0);
+        Context::switch(
+            from.context.get(),
+            to.context.get(),
+            ptr::from_ref(thread).expose_provenance(),
+        );
         landed(thread)
     }
 }
@@ -70,13 +75,18 @@ pub unsafe fn depart(thread: &Thread, target: *mut PyGreenlet, value: Carried) -
     unsafe {
         let origin = thread.current.get();
         let (from, to) = (inner(origin), inner(target));
+        to.restore();
         ffi::Py_INCREF(target.cast());
         thread.current.set(target);
         thread.origin.set(origin);
         thread.value.set(value);
         (*from.state.get()).keep_context(thread.tstate.get());
         (*to.state.get()).load(thread.tstate.get());
-        Context::switch(from.context.get(), to.context.get(), 0);
+        Context::switch(
+            from.context.get(),
+            to.context.get(),
+            ptr::from_ref(thread).expose_provenance(),
+        );
     }
     unreachable!("a dead greenlet was switched to");
 }
@@ -218,7 +228,7 @@ unsafe fn landed_at_home(thread: &Thread, here: *mut PyGreenlet, value: Carried)
 /// `look_up_run` comes first. Fails for want of memory, with the greenlet still new. From here to
 /// its first landing no Python may run: it might start another one. `depth` is how deep in Python
 /// calls it begins.
-fn launch(
+pub(super) fn launch(
     thread: &Thread,
     target: &Bound<'_, PyAny>,
     args: Bound<'_, PyTuple>,
@@ -444,35 +454,11 @@ fn check_thread(target: &Bound<'_, PyAny>, current: &Thread) -> PyResult<()> {
     }
 }
 
-/// `greenlet.switch`: the common case (an active greenlet of this thread, at most one argument)
-/// straight from the C arguments, since this is what programs do millions of times.
-pub unsafe extern "C" fn switch_fast(
-    slf: *mut ffi::PyObject,
-    values: *const *mut ffi::PyObject,
-    nargs: ffi::Py_ssize_t,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: CPython's fastcall convention: `slf` is a greenlet, `values` holds `nargs` objects.
-    unsafe {
-        let me = inner(slf.cast());
-        if names.is_null()
-            && nargs <= 1
-            && me.status.get() == Status::Active
-            && let Some(thread) = me.thread()
-            && thread.tstate.get() == ffi::PyThreadState_Get()
-        {
-            let value = if nargs == 1 {
-                ffi::Py_NewRef(*values)
-            } else {
-                ffi::PyTuple_New(0)
-            };
-            return transfer(thread, ffi::Py_NewRef(slf).cast(), value);
-        }
-        super::method::call(switch_method, slf, values, nargs, names)
-    }
-}
-
-fn switch_method<'py>(slf: &Bound<'py, PyAny>, args: Args<'py>) -> PyResult<Bound<'py, PyAny>> {
+/// `greenlet.switch`, in general.
+pub(super) fn switch_method<'py>(
+    slf: &Bound<'py, PyAny>,
+    args: Args<'py>,
+) -> PyResult<Bound<'py, PyAny>> {
     deliver(slf, Payload::Args(args.tuple_from(0)?, args.dict()?))
 }
 

@@ -291,6 +291,12 @@ impl StackState {
         std::mem::replace(&mut self.context, context)
     }
 
+    /// Of a suspended greenlet: what the thread state keeps for its innermost frame, and how far its
+    /// frames reach in the stack's data room. None if some lie elsewhere, in chunks of CPython's.
+    pub fn extent(&self, stack: &Stack) -> Option<(*mut u8, *mut u8)> {
+        (self.datastack_chunk == stack.data().0).then_some((self.frame, self.datastack_top))
+    }
+
     /// The innermost frame of a suspended greenlet, made on demand (a new reference or null).
     ///
     /// # Safety

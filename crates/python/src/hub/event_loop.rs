@@ -24,6 +24,7 @@ use reactor::{Events, Reactor, Ready, Waker};
 use super::breaking::Break;
 use super::calendar::Calendar;
 use super::callback::Callback;
+use super::housekeeping::Housekeeping;
 use super::interval::switch_interval;
 use super::io::Sources;
 use super::job::Job;
@@ -92,6 +93,7 @@ pub struct EventLoop {
     /// What handles errors in place of the hub.
     pub(super) error_handler: GilCell<Option<Ref>>,
     pub(super) timers: GilCell<Timers>,
+    pub(super) housekeeping: GilCell<Housekeeping>,
     pub(super) sources: GilCell<Sources>,
     pub(super) watchers: GilCell<Watchers>,
     pub(super) hub: GilCell<Option<Ref>>,
@@ -263,7 +265,12 @@ impl EventLoop {
             }
             let restless = idle && self.mark_moment(py, Moment::Idle);
             self.turn.borrow_mut(py).iteration += 1;
-            self.poll(py, idle && !restless && !nowait)?;
+            let limit = match idle && !restless && !nowait {
+                false => Some(Duration::ZERO),
+                true if once => None,
+                true => self.tidy(py)?,
+            };
+            self.poll(py, limit)?;
             self.mark_moment(py, Moment::AfterWait);
             if nowait || once {
                 self.run_jobs(py);
@@ -367,9 +374,9 @@ impl EventLoop {
         }
     }
 
-    /// Asks the reactor, waiting for as long as nothing else is to do if `block`.
-    fn poll(&self, py: Python<'_>, block: bool) -> PyResult<()> {
-        let limit = if block { None } else { Some(Duration::ZERO) };
+    /// Asks the reactor, waiting for as long as nothing else is to do; for `limit` at most, if there is one.
+    fn poll(&self, py: Python<'_>, limit: Option<Duration>) -> PyResult<()> {
+        let block = limit != Some(Duration::ZERO);
         let (poller, timeout) = self.reactor.borrow_mut(py).prepare(limit);
         let buffers = self.buffers.borrow_mut(py).take();
         let (mut events, mut ready) =
@@ -468,6 +475,7 @@ impl EventLoop {
             ending: GilCell::default(),
             error_handler: GilCell::default(),
             timers: GilCell::default(),
+            housekeeping: GilCell::default(),
             sources: GilCell::default(),
             watchers: GilCell::default(),
             hub: GilCell::default(),

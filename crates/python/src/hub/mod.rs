@@ -10,6 +10,7 @@ mod callback;
 pub mod event_loop;
 mod facade;
 mod gather;
+mod housekeeping;
 mod interval;
 pub mod io;
 mod job;

@@ -44,6 +44,11 @@ struct Timer {
 pub struct TimerId(u64);
 
 impl Timers {
+    /// Gives back what it has taken at a peak.
+    pub(super) fn shrink(&mut self) {
+        self.slots.shrink_to_fit();
+    }
+
     fn take(&mut self, TimerId(id): TimerId) -> Option<Timer> {
         let (slot, serial) = (id as u32 as usize, (id >> 32) as u32);
         match self.slots.get(slot) {

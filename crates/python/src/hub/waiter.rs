@@ -40,6 +40,11 @@ impl WaitCell {
     pub fn is_idle(&self) -> bool {
         self.state.get() == State::Idle
     }
+
+    /// The wait that its greenlet is at, if nothing has ended it yet: each has another number.
+    pub fn pending(&self) -> Option<u64> {
+        (self.state.get() == State::Waiting).then(|| self.number.get())
+    }
 }
 
 /// How a wait ended.

@@ -1,0 +1,74 @@
+//! Who can reach the frames of a suspended greenlet.
+//!
+//! CPython's frames (`_PyInterpreterFrame`) lie on the greenlet's own stack, in its data room. Somebody else than the
+//! greenlet can come to read them in two ways only: by a frame object, which points to its frame until that has
+//! returned; and by the frame of a generator or coroutine, which lies in the heap and points to the frame that runs it.
+//!
+//! The fields' offsets are those of the interpreter's internal headers (`build.rs`).
+
+#![expect(unsafe_code, reason = "walks CPython's frames")]
+
+use std::ops::Range;
+
+use pyo3::ffi;
+
+mod layout {
+    include!(concat!(env!("OUT_DIR"), "/frame_layout.rs"));
+}
+
+/// Whether nobody but the greenlet itself can reach its frames, which `innermost` is the first of, and all of which
+/// must lie in `room`, except for the interpreter's own.
+///
+/// A frame object does no harm if only its frame refers to it (`sys._getframe` has made it, and whoever called that has
+/// forgotten it), for the collector does not know frame objects whose frames still run. Any other reference may be read
+/// from at any time: a traceback's, a debugger's, that of a deeper frame which has become an object with an `f_back`.
+///
+/// # Safety
+/// `innermost` is null, or the innermost frame of a suspended greenlet whose stack is in place.
+pub unsafe fn are_private(innermost: *mut u8, room: &Range<usize>) -> bool {
+    let mut frame = innermost;
+    // SAFETY: a chain of live frames that ends in null; the offsets are those of the headers.
+    unsafe {
+        while !frame.is_null() {
+            let owner = usize::from(frame.add(layout::OWNER).read());
+            if owner == layout::OWNED_BY_GENERATOR || owner == layout::OWNED_BY_FRAME_OBJECT {
+                return false;
+            }
+            if owner == layout::OWNED_BY_THREAD
+                && !(room.contains(&frame.addr()) && is_unshared(*pointer(frame, layout::OBJECT)))
+            {
+                return false;
+            }
+            frame = *pointer(frame, layout::PREVIOUS);
+        }
+    }
+    true
+}
+
+/// # Safety
+/// `object` is null or a frame object whose frame runs.
+unsafe fn is_unshared(object: *mut ffi::PyObject) -> bool {
+    // SAFETY: by contract.
+    object.is_null()
+        || unsafe { ffi::Py_REFCNT(object) == 1 && ffi::PyObject_GC_IsTracked(object) == 0 }
+}
+
+/// # Safety
+/// `offset` is that of a pointer in what `at` points to.
+unsafe fn pointer<T>(at: *mut u8, offset: usize) -> *mut *mut T {
+    // SAFETY: by contract it is inside.
+    unsafe { at.add(offset).cast() }
+}
+
+/// The innermost frame, given what the thread state keeps for it: that frame, or on 3.11 and 3.12 a C frame.
+///
+/// # Safety
+/// `kept` is what was saved of a suspended greenlet whose stack is in place.
+pub unsafe fn innermost(kept: *mut u8) -> *mut u8 {
+    #[cfg(Py_3_13)]
+    let frame = kept;
+    // SAFETY: a C frame, of the suspended C stack or the greenlet's root.
+    #[cfg(not(Py_3_13))]
+    let frame = unsafe { *pointer(kept, layout::CFRAME_CURRENT) };
+    frame
+}
