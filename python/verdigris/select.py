@@ -6,9 +6,9 @@ seen in that first look only, as with gevent.
 """
 
 import select as _native
-from errno import EBADF
-from select import POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI
+from select import POLLIN, POLLOUT, POLLPRI
 
+from ._core import look as _look
 from ._core import sleep
 from .event import Event
 from .hub import get_hub
@@ -21,6 +21,7 @@ error = OSError
 _native_poll = _native.poll
 _READ = 1
 _WRITE = 2
+_NOBODY = ([], [], [])
 for _name in dir(_native):
     if _name.startswith(("POLL", "EPOLL")):
         globals()[_name] = getattr(_native, _name)
@@ -38,21 +39,22 @@ def select(rlist, wlist, xlist, timeout=None):
     """
     if timeout is not None and timeout < 0:
         raise ValueError("timeout must be non-negative")
-    lists = [[(item, _fileno(item)) for item in items] for items in (rlist, wlist, xlist)]
-    ready = _look(lists)
-    if timeout == 0 or any(ready):
-        if timeout == 0:
-            sleep(0)
+    rlist, wlist, xlist = list(rlist), list(wlist), list(xlist)
+    ready = _look(rlist, wlist, xlist)
+    if timeout == 0:
+        sleep(0)
+        return ready
+    if ready != _NOBODY:
         return ready
     waiting = _Waiting()
     try:
-        for items, events in zip(lists, (_READ, _WRITE), strict=False):
-            for _, fd in items:
-                waiting.add(fd, events)
+        for items, events in ((rlist, _READ), (wlist, _WRITE)):
+            for item in items:
+                waiting.add(_fileno(item), events)
         waiting.wait(timeout)
     finally:
         waiting.close()
-    return _look(lists)
+    return _look(rlist, wlist, xlist)
 
 
 class poll:
@@ -127,25 +129,6 @@ class _Waiting:
         for watcher in self._watchers:
             watcher.stop()
             watcher.close()
-
-
-def _look(lists):
-    """The items of three lists that are ready now. By poll: select refuses large descriptors."""
-    look = _native_poll()
-    masks = {}
-    for items, mask in zip(lists, (POLLIN, POLLOUT, POLLPRI), strict=True):
-        for _, fd in items:
-            masks[fd] = masks.get(fd, 0) | mask
-    for fd, mask in masks.items():
-        look.register(fd, mask)
-    found = dict(look.poll(0))
-    if any(events & POLLNVAL for events in found.values()):
-        raise OSError(EBADF, "Bad file descriptor")
-    meanings = (POLLIN | POLLHUP | POLLERR, POLLOUT | POLLERR, POLLPRI)
-    return tuple(
-        [item for item, fd in items if found.get(fd, 0) & meaning]
-        for items, meaning in zip(lists, meanings, strict=True)
-    )
 
 
 def _fileno(item):

@@ -16,6 +16,7 @@ INDEX = (
     "crates/coro/src/sanitizer.rs",
     "crates/coro/src/signal_stack.rs",
     "crates/coro/src/stack.rs",
+    "crates/python/src/fast_method.rs",
     "crates/python/src/gil.rs",
     "crates/python/src/greenlet/attributes.rs",
     "crates/python/src/greenlet/c_api.rs",
@@ -37,9 +38,11 @@ INDEX = (
     "crates/python/src/greenlet/thread_end.rs",
     "crates/python/src/greenlet/thread_state.rs",
     "crates/python/src/greenlet/trace.rs",
+    "crates/python/src/hub/callback.rs",
     "crates/python/src/net/buffer.rs",
     "crates/reactor/src/signals.rs",
     "crates/reactor/src/sys/epoll.rs",
+    "crates/reactor/src/sys/poll.rs",
 )
 
 # An attribute that lifts the workspace's lint; the second, the only way in which it may.

@@ -50,7 +50,7 @@ pub use crate::{
     clock::Clock,
     reactor::{Reactor, Statistics},
     ready::{Interest, Key, Readiness, Ready},
-    sys::{Events, Poller, check_open},
+    sys::{Events, Poller, check_open, look},
     timers::TimerKey,
     waker::Waker,
 };

@@ -8,6 +8,7 @@ mod buffer;
 mod descriptor;
 mod operation;
 mod python;
+mod select;
 mod socket;
 
 use pyo3::prelude::*;
@@ -16,5 +17,6 @@ pub use socket::Socket;
 
 /// Adds the names of this module to `_core`.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<Socket>()
+    module.add_class::<Socket>()?;
+    module.add_function(wrap_pyfunction!(select::look, module)?)
 }

@@ -12,6 +12,8 @@
 //!   `drain`, `reinit` (in a forked child, a fresh one under the same number).
 //! - `check_open`: `EBADF` for a number that is no open file's.
 //!
+//! `look` is every system's: what poll(2) says of descriptors right now.
+//!
 //! All backends pass the same tests.
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -20,6 +22,9 @@ mod epoll;
 pub(crate) use epoll::WakeFd;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use epoll::{Events, Poller, check_open};
+
+mod poll;
+pub use poll::look;
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 compile_error!(
