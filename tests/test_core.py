@@ -369,3 +369,57 @@ class TestLoop:
         with pytest.raises(ValueError, match="operation on destroyed loop"):
             loop.run()
         assert repr(loop).endswith("destroyed>")
+
+
+class TestRunCallback:
+    def test_it_calls_with_the_arguments_in_order(self, loop):
+        calls = []
+        for args in [(), (1,), (1, 2)]:
+            loop.run_callback(lambda *got: calls.append(got), *args)
+        loop.run()
+        assert calls == [(), (1,), (1, 2)]
+
+    def test_it_takes_a_function_and_no_keywords(self, loop):
+        with pytest.raises(TypeError):
+            loop.run_callback()
+        with pytest.raises(TypeError):
+            loop.run_callback(print, end="")
+
+    def test_what_it_returns_shows_the_call_until_it_is_made(self, loop):
+        callback = loop.run_callback(print, 1, 2)
+        assert callback and callback.pending
+        assert (callback.callback, callback.args) == (print, (1, 2))
+        assert loop.run_callback(len).args == ()
+        assert repr(callback).endswith(f" pending {print!r} args=(1, 2)>")
+        callback.stop()
+        assert not callback and not callback.pending
+        assert (callback.callback, callback.args) == (None, None)
+        assert repr(callback).endswith(" stopped>")
+
+    def test_it_is_not_called_once_stopped(self, loop):
+        calls = []
+        callback = loop.run_callback(calls.append, 1)
+        loop.run_callback(callback.close)
+        loop.run_callback(calls.append, 2)
+        callback.stop()
+        loop.run()
+        assert calls == [2]
+
+    def test_there_is_no_other_way_to_make_one(self):
+        with pytest.raises(TypeError):
+            core.callback()
+
+    def test_a_loop_that_ends_lets_go_of_what_it_was_to_call(self):
+        loop = core.loop(default=False)
+
+        class Callable:
+            def __call__(self):
+                """Not called."""
+
+        function = Callable()
+        function.itself = loop.run_callback(function)
+        gone = weakref.ref(function)
+        loop.destroy()
+        del function
+        gc.collect()
+        assert gone() is None

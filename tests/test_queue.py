@@ -2,6 +2,7 @@
 
 import collections
 import gc
+import inspect
 import queue as standard
 import threading
 import weakref
@@ -445,4 +446,39 @@ def test_a_cycle_through_an_item_is_collected():
     gone = weakref.ref(holder)
     del holder
     gc.collect()
+    assert gone() is None
+
+
+def test_put_and_get_say_what_they_take():
+    assert str(inspect.signature(SimpleQueue.put)) == "(self, /, item, block=True, timeout=None)"
+    assert str(inspect.signature(Queue.get)) == "(self, /, block=True, timeout=None)"
+    for wrong in [((), {}), ((1, 2, 3, 4), {}), ((1,), {"item": 2}), ((1,), {"wait": 2})]:
+        with pytest.raises(TypeError):
+            SimpleQueue().put(*wrong[0], **wrong[1])
+    for wrong in [((1, 2, 3), {}), ((), {"wait": 2})]:
+        with pytest.raises(TypeError):
+            SimpleQueue().get(*wrong[0], **wrong[1])
+    with pytest.raises(TypeError):
+        SimpleQueue.put([], 1)
+
+
+def test_put_and_get_by_keyword():
+    queue = SimpleQueue(1)
+    queue.put(item=1, block=True, timeout=None)
+    with pytest.raises(Full):
+        queue.put(2, block=0)
+    assert queue.get(block=False, timeout=5) == 1
+    with pytest.raises(Empty):
+        queue.get(timeout=0.001)
+
+
+def test_what_goes_through_a_queue_is_let_go_of():
+    class Item:
+        """Can be referred to weakly."""
+
+    queue, item = SimpleQueue(), Item()
+    gone = weakref.ref(item)
+    queue.put(item)
+    del item
+    assert queue.get() is gone()
     assert gone() is None

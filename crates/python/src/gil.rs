@@ -66,6 +66,17 @@ pub fn call<'py>(
     }
 }
 
+/// `callable()`, likewise.
+pub fn call_without_arguments<'py>(callable: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let arguments = [callable.as_ptr().expose_provenance(), 0, 0];
+    // SAFETY: PyObject_CallNoArgs takes the first of these, which is alive, and returns a pointer.
+    unsafe {
+        let result = coro::call_as_outermost(ffi::PyObject_CallNoArgs as *const (), arguments);
+        let result = std::ptr::with_exposed_provenance_mut(result);
+        Bound::from_owned_ptr_or_err(callable.py(), result)
+    }
+}
+
 /// As [`call`], for bare pointers; null comes with an exception set.
 ///
 /// # Safety
@@ -184,6 +195,10 @@ pub struct Slot(std::cell::Cell<Option<Ref>>);
 impl Slot {
     pub const fn empty() -> Self {
         Self(std::cell::Cell::new(None))
+    }
+
+    pub const fn of(object: Ref) -> Self {
+        Self(std::cell::Cell::new(Some(object)))
     }
 
     /// The object, borrowed from this slot; null when empty.

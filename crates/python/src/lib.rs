@@ -1,6 +1,7 @@
 //! `verdigris._core`: the Rust that knows Python.
 
 mod error;
+mod fast_method;
 mod gil;
 mod greenlet;
 mod hub;

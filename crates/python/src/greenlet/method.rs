@@ -51,7 +51,20 @@ impl<'py> Args<'py> {
         unsafe { ffi::PyTuple_GET_SIZE(self.names) }.cast_unsigned()
     }
 
+    /// Whether there are none at all.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.positional == 0 && self.names.is_null()
+    }
+
+    /// The argument, if there is one only, and it is positional.
+    #[inline]
+    pub fn single(&self) -> Option<Bound<'py, PyAny>> {
+        (self.positional == 1 && self.names.is_null()).then(|| self.get(0))?
+    }
+
     /// A positional argument.
+    #[inline]
     pub fn get(&self, index: usize) -> Option<Bound<'py, PyAny>> {
         // SAFETY: inside the array that the caller gave, whose objects it keeps alive.
         (index < self.positional)
@@ -133,6 +146,7 @@ impl<'py> Args<'py> {
 ///
 /// # Safety
 /// Called by CPython, with the GIL held.
+#[inline]
 pub unsafe fn enter<T>(failed: T, body: impl FnOnce(Python<'_>) -> PyResult<T>) -> T {
     // SAFETY: by contract.
     let py = unsafe { Python::assume_attached() };

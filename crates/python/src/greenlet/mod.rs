@@ -14,7 +14,7 @@ pub mod compaction;
 mod entry;
 mod frames;
 pub mod local_dict;
-mod method;
+pub mod method;
 pub mod object;
 mod overflow;
 mod quick;

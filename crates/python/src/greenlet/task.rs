@@ -24,7 +24,7 @@ use super::task_class::task_type;
 use crate::error::GreenletExit;
 use crate::gil::{Slot, call_raw};
 use crate::hub::TimerId;
-use crate::hub::{EventLoop, Job, WaitQueue};
+use crate::hub::{EventLoop, Job, Throw, WaitQueue};
 /// A `Greenlet`'s own data.
 pub struct Task {
     pub(super) phase: Cell<Phase>,
@@ -309,11 +309,11 @@ pub fn schedule_kill(slf: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
     }
     if of(slf).status.get() != Status::Dead {
         let greenlet = GreenletRef::new(slf)?;
-        let job = Job::Throw {
+        let job = Job::Throw(Box::new(Throw {
             greenlet,
             wait: None,
             error,
-        };
+        }));
         home(slf)?.get().push(py, job);
     }
     Ok(())

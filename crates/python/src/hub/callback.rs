@@ -1,99 +1,251 @@
 //! A call that can still be called off: what `loop.run_callback` gives, and how a link is told.
+//!
+//! Programs schedule these by the hundred thousand, and mostly throw the object away at once, so it is written by hand
+//! and as small as can be: a function and its arguments. The garbage collector is not told of it. It need not be:
+//! as long as a callback holds anything it is in a run queue, which is no garbage, and what leaves the queue in
+//! whatever way, holds nothing (`Queued`).
 
+#![expect(unsafe_code, reason = "a hand-written CPython type")]
+
+use std::ffi::{c_int, c_void};
+use std::ptr;
+
+use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
-use pyo3::{PyTraverseError, PyVisit};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyTuple, PyType};
 
-use crate::gil::GilCell;
+use crate::gil::{Ref, Slot, call, call_without_arguments};
+use crate::greenlet::method::{
+    GETSETS_END, METHODS_END, Table, def, enter, fastcall, getset, getter, slot,
+};
 
-/// A scheduled `callback(*args)`; `stop()` makes it void.
-#[pyclass(frozen, name = "callback", module = "verdigris.core")]
-pub struct Callback(GilCell<Option<(Py<PyAny>, Py<PyTuple>)>>);
+/// The object.
+#[repr(C)]
+struct PyCallback {
+    ob_base: ffi::PyObject,
+    /// Empty once it was called or called off.
+    function: Slot,
+    /// A tuple; empty for none.
+    args: Slot,
+}
+
+/// A reference to a callback.
+pub struct Callback(Ref);
 
 impl Callback {
-    pub fn new(callback: Py<PyAny>, args: Py<PyTuple>) -> Self {
-        Self(GilCell::new(Some((callback, args))))
+    pub fn new(
+        py: Python<'_>,
+        function: Bound<'_, PyAny>,
+        args: Option<Bound<'_, PyTuple>>,
+    ) -> PyResult<Self> {
+        let class = class(py)?;
+        // SAFETY: the type is the one whose instances are `PyCallback`s; the fields of the new object are written
+        // before anybody else sees it.
+        unsafe {
+            let object: *mut PyCallback = ffi::PyObject_New(class.as_type_ptr());
+            let new = Ref::from_owned(object.cast()).ok_or_else(|| PyErr::fetch(py))?;
+            (&raw mut (*object).function).write(Slot::of(function.into()));
+            (&raw mut (*object).args)
+                .write(args.map_or_else(Slot::empty, |args| Slot::of(args.into())));
+            Ok(Self(new))
+        }
     }
 
-    /// What is to be called, once.
-    pub fn take<'py>(&self, py: Python<'py>) -> Option<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
-        let (callback, args) = self.0.borrow_mut(py).take()?;
-        Some((callback.into_bound(py), args.into_bound(py)))
+    /// Calls the function, unless that was done, or called off.
+    pub fn run(&self, py: Python<'_>) -> Option<PyResult<()>> {
+        let (function, args) = self.take()?;
+        let outcome = match &args {
+            None => call_without_arguments(function.bind(py)),
+            // SAFETY: only tuples are stored as arguments.
+            Some(args) => unsafe { call(function.bind(py), args.bind(py).cast_unchecked(), None) },
+        };
+        Some(outcome.map(drop))
+    }
+
+    /// What was to be called, which it will not be now.
+    pub fn take(&self) -> Option<(Ref, Option<Ref>)> {
+        of(self.0.as_ptr()).take()
+    }
+
+    pub fn is_pending(&self) -> bool {
+        !of(self.0.as_ptr()).function.is_empty()
+    }
+
+    /// The function, until it is called.
+    pub fn function<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        of(self.0.as_ptr()).function.get(py)
+    }
+
+    pub fn clone_ref(&self, py: Python<'_>) -> Self {
+        Self(self.0.clone_ref(py))
+    }
+
+    pub fn bind<'a, 'py>(&'a self, py: Python<'py>) -> &'a Bound<'py, PyAny> {
+        self.0.bind(py)
     }
 }
 
-#[pymethods]
-impl Callback {
-    /// Calls it off; without effect once it has run.
-    fn stop(&self, py: Python<'_>) {
-        drop(self.take(py));
-    }
+/// A callback's place in a run queue. Once that is given up it is void.
+pub struct Queued(pub Callback);
 
-    /// The same as stop().
-    fn close(&self, py: Python<'_>) {
-        self.stop(py);
-    }
-
-    /// True until it runs or is stopped.
-    #[getter]
-    pub fn pending(&self, py: Python<'_>) -> bool {
-        self.0.borrow(py).is_some()
-    }
-
-    /// The function, or None.
-    #[getter]
-    pub fn callback(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.0
-            .borrow(py)
-            .as_ref()
-            .map(|(callback, _)| callback.clone_ref(py))
-    }
-
-    /// The arguments, or None.
-    #[getter]
-    fn args(&self, py: Python<'_>) -> Option<Py<PyTuple>> {
-        self.0
-            .borrow(py)
-            .as_ref()
-            .map(|(_, args)| args.clone_ref(py))
-    }
-
-    fn __bool__(&self, py: Python<'_>) -> bool {
-        self.pending(py)
-    }
-
-    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        let py = slf.py();
-        let held = slf
-            .get()
-            .0
-            .borrow(py)
-            .as_ref()
-            .map(|(f, a)| (f.clone_ref(py), a.clone_ref(py)));
-        Ok(match held {
-            None => format!("<callback at {:p} stopped>", slf.as_ptr()),
-            Some((f, args)) => {
-                format!(
-                    "<callback at {:p} pending {} args={}>",
-                    slf.as_ptr(),
-                    f.bind(py).repr()?,
-                    args.bind(py).repr()?
-                )
-            }
-        })
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.0.inspect(|held| match held {
-            Some((callback, args)) => {
-                visit.call(callback)?;
-                visit.call(args)
-            }
-            None => Ok(()),
-        })
-    }
-
-    fn __clear__(&self, py: Python<'_>) {
-        drop(self.take(py));
+impl Drop for Queued {
+    fn drop(&mut self) {
+        drop(self.0.take());
     }
 }
+
+impl PyCallback {
+    fn take(&self) -> Option<(Ref, Option<Ref>)> {
+        let function = self.function.take()?;
+        Some((function, self.args.take()))
+    }
+}
+
+/// The callback that `object` is.
+fn of<'a>(object: *mut ffi::PyObject) -> &'a PyCallback {
+    // SAFETY: a `Callback`, and the methods and slots of the type, only name objects of the type, and keep them alive.
+    unsafe { &*object.cast::<PyCallback>() }
+}
+
+fn held<'a>(slf: &'a Bound<'_, PyAny>) -> &'a PyCallback {
+    of(slf.as_ptr())
+}
+
+unsafe extern "C" fn tp_dealloc(slf: *mut ffi::PyObject) {
+    // SAFETY: called by CPython with a dead callback; its type counts its instances as references.
+    unsafe {
+        drop(of(slf).take());
+        let class = ffi::Py_TYPE(slf);
+        ffi::PyObject_Free(slf.cast());
+        ffi::Py_DECREF(class.cast());
+    }
+}
+
+unsafe extern "C" fn nb_bool(slf: *mut ffi::PyObject) -> c_int {
+    c_int::from(!of(slf).function.is_empty())
+}
+
+unsafe extern "C" fn tp_repr(slf: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called by CPython with a live callback.
+    unsafe {
+        enter(ptr::null_mut(), |py| {
+            let slf = Bound::from_borrowed_ptr(py, slf);
+            let Some(function) = held(&slf).function.get(py) else {
+                return Ok(text(
+                    py,
+                    &format!("<callback at {:p} stopped>", slf.as_ptr()),
+                ));
+            };
+            let (function, args) = (function.repr()?, args(&slf).bind(py).repr()?);
+            let pending = format!(
+                "<callback at {:p} pending {function} args={args}>",
+                slf.as_ptr()
+            );
+            Ok(text(py, &pending))
+        })
+    }
+}
+
+fn text(py: Python<'_>, text: &str) -> *mut ffi::PyObject {
+    pyo3::types::PyString::new(py, text).into_ptr()
+}
+
+/// Its arguments, or None when there is nothing to be called any more.
+fn args(slf: &Bound<'_, PyAny>) -> Py<PyAny> {
+    let (py, me) = (slf.py(), held(slf));
+    match (me.function.is_empty(), me.args.get(py)) {
+        (true, _) => py.None(),
+        (false, Some(args)) => args.unbind(),
+        (false, None) => PyTuple::empty(py).into_any().unbind(),
+    }
+}
+
+fastcall!(method_stop, |slf, args| {
+    args.bind::<0>("stop", [])?;
+    drop(held(slf).take());
+    Ok(slf.py().None().into_bound(slf.py()))
+});
+getter!(getter_pending, |slf| {
+    let pending = !held(slf).function.is_empty();
+    Ok(pending
+        .into_pyobject(slf.py())?
+        .to_owned()
+        .into_any()
+        .unbind())
+});
+getter!(getter_callback, |slf| {
+    let function = held(slf).function.get(slf.py());
+    Ok(function.map_or_else(|| slf.py().None(), Bound::unbind))
+});
+getter!(getter_args, |slf| Ok(args(slf)));
+
+/// The type object, made once.
+pub fn class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    static TYPE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let made = TYPE.get_or_try_init(py, || {
+        // SAFETY: the spec and its tables are static and well formed; the result is a new type.
+        unsafe {
+            let made = ffi::PyType_FromSpec((&raw const SPEC.0).cast_mut());
+            let made = Bound::from_owned_ptr_or_err(py, made)?;
+            Ok::<_, PyErr>(made.cast_into_unchecked::<PyType>().unbind())
+        }
+    })?;
+    Ok(made.bind(py))
+}
+
+static METHODS: Table<[ffi::PyMethodDef; 3]> = Table([
+    def(
+        c"stop",
+        method_stop,
+        0,
+        c"stop($self)\n--\n\nCalls it off; without effect once it has run.",
+    ),
+    def(
+        c"close",
+        method_stop,
+        0,
+        c"close($self)\n--\n\nThe same as stop().",
+    ),
+    METHODS_END,
+]);
+
+static GETSETS: Table<[ffi::PyGetSetDef; 4]> = Table([
+    getset(
+        c"pending",
+        getter_pending,
+        None,
+        c"True until it runs or is stopped.",
+    ),
+    getset(
+        c"callback",
+        getter_callback,
+        None,
+        c"The function, or None.",
+    ),
+    getset(c"args", getter_args, None, c"The arguments, or None."),
+    GETSETS_END,
+]);
+
+static SLOTS: Table<[ffi::PyType_Slot; 7]> = Table([
+    slot(ffi::Py_tp_dealloc, tp_dealloc as *const c_void),
+    slot(ffi::Py_nb_bool, nb_bool as *const c_void),
+    slot(ffi::Py_tp_repr, tp_repr as *const c_void),
+    slot(ffi::Py_tp_methods, (&raw const METHODS).cast()),
+    slot(ffi::Py_tp_getset, (&raw const GETSETS).cast()),
+    slot(
+        ffi::Py_tp_doc,
+        c"A scheduled `callback(*args)`; `stop()` makes it void."
+            .as_ptr()
+            .cast(),
+    ),
+    slot(0, ptr::null()),
+]);
+
+static SPEC: Table<ffi::PyType_Spec> = Table(ffi::PyType_Spec {
+    name: c"verdigris.core.callback".as_ptr(),
+    basicsize: size_of::<PyCallback>() as c_int,
+    itemsize: 0,
+    flags: (ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION) as u32,
+    slots: (&raw const SLOTS).cast_mut().cast(),
+});

@@ -18,21 +18,19 @@ use std::time::Duration;
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 use reactor::{Events, Reactor, Ready, Waker};
 
 use super::breaking::Break;
 use super::calendar::Calendar;
-use super::callback::Callback;
 use super::housekeeping::Housekeeping;
 use super::interval::switch_interval;
 use super::io::Sources;
-use super::job::Job;
+use super::job::{Job, Throw};
 use super::timers::Timers;
 use super::waiter;
 use super::watcher::{Moment, Watcher, Watchers};
 use crate::error::{BlockingSwitchOutError, os_error};
-use crate::gil::{GilCell, Ref, call};
+use crate::gil::{GilCell, Ref};
 use crate::greenlet::{GreenletRef, Thread, switch, task, thread};
 use crate::sync::Timeout;
 
@@ -310,11 +308,12 @@ impl EventLoop {
                     });
                 }
             }
-            Job::Throw {
-                greenlet,
-                wait,
-                error,
-            } => {
+            Job::Throw(throw) => {
+                let Throw {
+                    greenlet,
+                    wait,
+                    error,
+                } = *throw;
                 if greenlet.inner().is_active()
                     && wait.is_none_or(|wait| waiter::is_on(&greenlet, wait))
                 {
@@ -332,20 +331,14 @@ impl EventLoop {
                 }
             }
             Job::Scheduled { callback } => {
-                let callback = callback.bind(py);
-                let held = callback
-                    .cast::<Callback>()
-                    .ok()
-                    .and_then(|held| held.get().take(py));
-                if let Some((function, args)) = held
-                    && let Err(error) = call(&function, &args, None)
-                {
-                    self.report(py, callback, error);
+                if let Some(Err(error)) = callback.0.run(py) {
+                    self.report(py, callback.0.bind(py), error);
                 }
             }
             Job::Link { callback } => {
-                if let Some((function, args)) = callback.into_bound(py).get().take(py)
-                    && let Err(error) = call(&function, &args, None)
+                let function = callback.0.function(py);
+                if let Some(Err(error)) = callback.0.run(py)
+                    && let Some(function) = function
                 {
                     self.report(py, &function, error);
                 }
@@ -501,40 +494,6 @@ impl EventLoop {
         turn.depth -= 1;
         turn.broken = turn.broken.after_return(turn.depth);
         outcome
-    }
-
-    /// run_callback(func, *args)
-    ///
-    /// Schedules func(*args) in the hub, after what is scheduled already. Returns an object
-    /// whose stop() calls it off.
-    #[pyo3(signature = (func, *args))]
-    fn run_callback<'py>(
-        &self,
-        py: Python<'py>,
-        func: Py<PyAny>,
-        args: Py<PyTuple>,
-    ) -> PyResult<Bound<'py, Callback>> {
-        let callback = Bound::new(py, Callback::new(func, args))?;
-        self.push(
-            py,
-            Job::Scheduled {
-                callback: callback.clone().into(),
-            },
-        );
-        Ok(callback)
-    }
-
-    /// run_callback_threadsafe(func, *args)
-    ///
-    /// The same as run_callback, which here may be called from any thread, too.
-    #[pyo3(signature = (func, *args))]
-    fn run_callback_threadsafe<'py>(
-        &self,
-        py: Python<'py>,
-        func: Py<PyAny>,
-        args: Py<PyTuple>,
-    ) -> PyResult<Bound<'py, Callback>> {
-        self.run_callback(py, func, args)
     }
 
     /// destroy()

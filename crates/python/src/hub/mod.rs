@@ -18,6 +18,7 @@ mod limit;
 mod of_thread;
 mod priority;
 mod report;
+mod run_callback;
 mod sleep;
 mod spawn;
 mod timers;
@@ -28,7 +29,7 @@ pub mod watcher;
 use pyo3::prelude::*;
 
 pub use event_loop::{EventLoop, HubLink};
-pub use job::Job;
+pub use job::{Job, Throw};
 pub use limit::{Limit, truth};
 pub use timers::{TimerId, TimerTarget};
 pub use wait_queue::WaitQueue;
@@ -37,7 +38,8 @@ pub use waiter::{WaitCell, Waiter, Wake};
 /// Adds the names of this module to `_core`.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<EventLoop>()?;
-    module.add_class::<callback::Callback>()?;
+    run_callback::register(module.py())?;
+    module.add("callback", callback::class(module.py())?)?;
     watcher::register(module)?;
     module.add_function(wrap_pyfunction!(sleep::sleep, module)?)?;
     module.add_function(wrap_pyfunction!(of_thread::set_hub, module)?)?;

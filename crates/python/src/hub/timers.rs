@@ -25,6 +25,18 @@ pub enum TimerTarget {
     Start(GreenletRef),
 }
 
+impl TimerTarget {
+    /// Lets go of whom it was for, at once: PyO3 would put it off outside of its own methods.
+    fn release(self, py: Python<'_>) {
+        match self {
+            TimerTarget::Waiter(waiter) => drop(waiter),
+            TimerTarget::Watcher(watcher) => drop(watcher.into_bound(py)),
+            TimerTarget::Timeout(timeout) => drop(timeout.into_bound(py)),
+            TimerTarget::Start(greenlet) => drop(greenlet),
+        }
+    }
+}
+
 /// The timers that are started. A slot is given out again, so a timer's name is its slot and a serial number: what
 /// the reactor tells of one may come when it was cancelled a moment ago and its slot is another's.
 #[derive(Default)]
@@ -93,6 +105,7 @@ impl EventLoop {
         };
         self.reactor.borrow_mut(py).cancel_timer(timer.key);
         self.keep_alive(py, -isize::from(timer.keeps_alive));
+        timer.target.release(py);
         true
     }
 

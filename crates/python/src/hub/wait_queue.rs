@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use pyo3::{PyTraverseError, PyVisit};
 
-use super::callback::Callback;
+use super::callback::{Callback, Queued};
 use super::event_loop::EventLoop;
 use super::gather::Gather;
 use super::job::Job;
@@ -42,7 +42,7 @@ struct Queue {
     present: usize,
     /// Callbacks that were notified, so that they can be unlinked until the hub calls them. Those
     /// that it has called are spent, and leave later.
-    told: Vec<Py<Callback>>,
+    told: Vec<Callback>,
 }
 
 enum Entry {
@@ -59,7 +59,7 @@ enum Entry {
 /// Where a callback is.
 enum Link {
     Entry(u64),
-    Told(Py<Callback>),
+    Told(Callback),
 }
 
 impl Queue {
@@ -93,9 +93,9 @@ impl Queue {
 
     /// Keeps a callback that is scheduled, and lets go of spent ones when there is no room left:
     /// then as much room is made as there are others, so that this costs little each time.
-    fn push_told(&mut self, py: Python<'_>, callback: Py<Callback>) {
+    fn push_told(&mut self, callback: Callback) {
         if self.told.len() == self.told.capacity() {
-            self.told.retain(|told| told.get().pending(py));
+            self.told.retain(Callback::is_pending);
             self.told.reserve_exact(self.told.len().max(4));
         }
         self.told.push(callback);
@@ -193,14 +193,15 @@ impl WaitQueue {
         home: Option<Py<EventLoop>>,
         owner: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let args = PyTuple::new(py, [owner])?.unbind();
+        let args = PyTuple::new(py, [owner])?;
         let event_loop = match home {
             Some(home) => home,
             None => EventLoop::current(py)?.unbind(),
         };
-        let callback = Py::new(py, Callback::new(callback.bind(py).clone().unbind(), args))?;
+        let callback = Callback::new(py, callback.into_bound(py), Some(args))?;
         let told = callback.clone_ref(py);
-        self.queue.borrow_mut(py).push_told(py, told);
+        self.queue.borrow_mut(py).push_told(told);
+        let callback = Queued(callback);
         event_loop.get().push(py, Job::Link { callback });
         Ok(())
     }
@@ -209,8 +210,8 @@ impl WaitQueue {
     fn links(&self, py: Python<'_>) -> Vec<(Link, Ref)> {
         let queue = self.queue.borrow(py);
         let told = queue.told.iter().filter_map(|told| {
-            let callback = told.get().callback(py)?;
-            Some((Link::Told(told.clone_ref(py)), callback.into()))
+            let function = told.function(py)?;
+            Some((Link::Told(told.clone_ref(py)), function.into()))
         });
         let numbered = (queue.first..).zip(queue.entries.iter());
         let entries = numbered.filter_map(|(number, entry)| match entry {
@@ -226,7 +227,7 @@ impl WaitQueue {
     /// Takes out one of `links()`. False if it is no longer there.
     fn remove(&self, py: Python<'_>, link: &Link) -> bool {
         match link {
-            Link::Told(callback) => callback.get().take(py).is_some(),
+            Link::Told(callback) => callback.take().is_some(),
             Link::Entry(number) => {
                 let entry = self.queue.borrow_mut(py).remove(*number);
                 entry.is_some()
@@ -266,15 +267,25 @@ impl WaitQueue {
     /// How many greenlets and callbacks there are. A callback counts until it is called.
     pub fn len(&self, py: Python<'_>) -> usize {
         let queue = self.queue.borrow(py);
-        let told = queue.told.iter().filter(|told| told.get().pending(py));
+        let told = queue.told.iter().filter(|told| told.is_pending());
         queue.present + told.count()
     }
 
-    pub fn is_empty(&self, py: Python<'_>) -> bool {
-        self.len(py) == 0
+    /// Whether nobody waits, not even for the hub to call what was told.
+    #[inline]
+    pub fn is_unused(&self, py: Python<'_>) -> bool {
+        let queue = self.queue.borrow(py);
+        queue.present == 0 && queue.told.is_empty()
     }
 
-    /// For the garbage collector: the callbacks. (Waiting greenlets hold their own on a stack.)
+    #[inline]
+    pub fn is_empty(&self, py: Python<'_>) -> bool {
+        let queue = self.queue.borrow(py);
+        queue.present == 0 && !queue.told.iter().any(Callback::is_pending)
+    }
+
+    /// For the garbage collector: the callbacks. (Waiting greenlets hold their own on a stack, and
+    /// what was told is in a run queue.)
     pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.each_callback(|callback| visit.call(callback))
     }
@@ -286,7 +297,7 @@ impl WaitQueue {
                     see(callback.as_py())?;
                 }
             }
-            queue.told.iter().try_for_each(|told| see(told.as_any()))
+            Ok(())
         })
     }
 

@@ -9,7 +9,7 @@ use std::cell::Cell;
 use pyo3::prelude::*;
 
 use super::event_loop::EventLoop;
-use super::job::Job;
+use super::job::{Job, Throw};
 use super::limit::Limit;
 use super::timers::TimerTarget;
 use crate::error::InvalidSwitchError;
@@ -126,24 +126,24 @@ impl Waiter {
             let wait = Some(self.number);
             home.get().push(
                 py,
-                Job::Throw {
+                Job::Throw(Box::new(Throw {
                     greenlet,
                     wait,
                     error,
-                },
+                })),
             );
         }
     }
 
     /// The loop that it can be run by: that of its own thread, if both are still there.
-    fn home(&self, py: Python<'_>) -> Option<Py<EventLoop>> {
+    fn home<'py>(&self, py: Python<'py>) -> Option<Bound<'py, EventLoop>> {
         let me = self.greenlet.inner();
         let thread = me
             .thread()
             .filter(|thread| thread.wakes() && me.is_active())?;
         let link = thread.hub.borrow();
         let event_loop = &link.as_ref()?.event_loop;
-        (!event_loop.get().is_destroyed(py)).then(|| event_loop.clone_ref(py))
+        (!event_loop.get().is_destroyed(py)).then(|| event_loop.bind(py).clone())
     }
 
     /// The greenlet's repr, for messages.

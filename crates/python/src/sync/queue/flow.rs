@@ -26,6 +26,7 @@ pub struct Flow {
 }
 
 impl Flow {
+    #[inline]
     pub fn maxsize(&self) -> Option<isize> {
         match self.maxsize.value() {
             0 => None,
@@ -54,6 +55,18 @@ impl Flow {
     #[inline]
     pub fn is_idle(&self, py: Python<'_>) -> bool {
         self.getters.is_empty(py) && self.putters.is_empty(py)
+    }
+
+    /// Whether nobody waits, nor did a moment ago.
+    #[inline(always)]
+    pub fn is_unused(&self, py: Python<'_>) -> bool {
+        self.getters.is_unused(py) && self.putters.is_unused(py)
+    }
+
+    /// Whether an item is promised to somebody.
+    #[inline(always)]
+    pub fn has_promised(&self) -> bool {
+        self.promised_items.value() > 0
     }
 
     /// Promises what there is to those who wait. To be called after every change.

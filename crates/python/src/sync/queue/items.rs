@@ -39,6 +39,7 @@ impl Items {
         }
     }
 
+    #[inline]
     pub fn len(&self, py: Python<'_>) -> PyResult<usize> {
         let shown = match &*self.store.borrow(py) {
             Store::Native(items) => return Ok(items.len()),
@@ -47,19 +48,13 @@ impl Items {
         shown.bind(py).len()
     }
 
-    pub fn push(&self, py: Python<'_>, item: Py<PyAny>) -> PyResult<()> {
-        let shown = match &mut *self.store.borrow_mut(py) {
-            Store::Native(items) if self.order != Order::Priority => {
-                items.push_back(item);
-                return Ok(());
-            }
-            Store::Native(_) => None,
-            Store::Shown(object) => Some(object.clone_ref(py)),
-        };
-        let shown = match shown {
-            Some(object) => object.into_bound(py),
-            None => self.show(py)?,
-        };
+    #[inline]
+    pub fn push(&self, item: Bound<'_, PyAny>) -> PyResult<()> {
+        if self.push_native(&item) {
+            return Ok(());
+        }
+        let py = item.py();
+        let shown = self.show(py)?;
         match self.order {
             Order::Fifo | Order::Lifo => shown.call_method1(intern!(py, "append"), (item,))?,
             Order::Priority => heapq(py, &HEAPPUSH, "heappush")?.call1((shown, item))?,
@@ -67,27 +62,54 @@ impl Items {
         Ok(())
     }
 
-    /// Takes the next item out. An error (Python's IndexError) when there is none.
-    pub fn pop(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    /// Adds an item to the end, if Python is not needed for it: false if it is.
+    #[inline(always)]
+    pub fn push_native(&self, item: &Bound<'_, PyAny>) -> bool {
+        if self.order == Order::Priority {
+            return false;
+        }
+        match &mut *self.store.borrow_mut(item.py()) {
+            Store::Native(items) => {
+                items.push_back(item.clone().unbind());
+                true
+            }
+            Store::Shown(_) => false,
+        }
+    }
+
+    /// Takes the next item out, if there is one and Python is not needed for it.
+    #[inline(always)]
+    pub fn pop_native<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         let popped = match &mut *self.store.borrow_mut(py) {
             Store::Native(items) if self.order == Order::Lifo => items.pop_back(),
             Store::Native(items) => items.pop_front(),
             Store::Shown(_) => None,
         };
-        if let Some(item) = popped {
-            return Ok(item);
+        popped.map(|item| item.into_bound(py))
+    }
+
+    /// Takes the next item out. An error (Python's IndexError) when there is none.
+    #[inline]
+    pub fn pop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self.pop_native(py) {
+            Some(item) => Ok(item),
+            None => self.pop_shown(py),
         }
+    }
+
+    /// The same, of the Python object that holds the items.
+    #[cold]
+    fn pop_shown<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let shown = self.show(py)?;
-        let item = match self.order {
-            Order::Fifo => shown.call_method0(intern!(py, "popleft"))?,
-            Order::Lifo => shown.call_method0(intern!(py, "pop"))?,
-            Order::Priority => heapq(py, &HEAPPOP, "heappop")?.call1((shown,))?,
-        };
-        Ok(item.unbind())
+        match self.order {
+            Order::Fifo => shown.call_method0(intern!(py, "popleft")),
+            Order::Lifo => shown.call_method0(intern!(py, "pop")),
+            Order::Priority => heapq(py, &HEAPPOP, "heappop")?.call1((shown,)),
+        }
     }
 
     /// The next item, which stays. An error (Python's IndexError) when there is none.
-    pub fn peek(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    pub fn peek<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let next = match &*self.store.borrow(py) {
             Store::Native(items) if self.order == Order::Lifo => {
                 items.back().map(|item| item.clone_ref(py))
@@ -96,11 +118,11 @@ impl Items {
             Store::Shown(_) => None,
         };
         if let Some(item) = next {
-            return Ok(item);
+            return Ok(item.into_bound(py));
         }
         let shown = self.show(py)?;
         let index = if self.order == Order::Lifo { -1 } else { 0 };
-        Ok(shown.get_item(index)?.unbind())
+        shown.get_item(index)
     }
 
     /// A Python object of the kind that holds this order: a deque, a list, or a heap.

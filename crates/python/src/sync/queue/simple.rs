@@ -1,7 +1,8 @@
 //! `SimpleQueue`: items and the two lines of greenlets that put and get them.
 //!
 //! A subclass may override `_init`, `_qsize`, `_put`, `_get` and `_peek`, as subclasses of the
-//! standard queues do; then, and only then, they are called. `flow` tells how waiting works.
+//! standard queues do; then, and only then, they are called. `flow` tells how waiting works,
+//! `methods` are `put` and `get` as Python calls them.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -41,7 +42,7 @@ pub struct SimpleQueue {
 
 /// What is asked of the next item.
 #[derive(Clone, Copy)]
-enum Ask {
+pub enum Ask {
     Take,
     Peek,
 }
@@ -120,15 +121,55 @@ impl SimpleQueue {
         Ok(())
     }
 
+    /// Puts an item, if that is all there is to it: no bound, no hooks, nobody waiting. False: nothing was done.
+    #[inline(always)]
+    pub fn put_simply(&self, item: &Bound<'_, PyAny>) -> bool {
+        let simple = !self.is_hooked()
+            && !self.shut_down.load(Relaxed)
+            && self.flow.maxsize().is_none()
+            && self.flow.is_unused(item.py());
+        let put = simple && self.items.push_native(item);
+        self.unfinished.add(isize::from(put));
+        put
+    }
+
+    /// Takes the next item, if that is all there is to it.
+    #[inline(always)]
+    pub fn take_simply<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        let simple = !self.is_hooked() && !self.flow.has_promised() && self.flow.is_unused(py);
+        simple.then(|| self.items.pop_native(py))?
+    }
+
+    /// Puts an item: at once if there is room, else after a wait for it, if it may be waited for.
     #[inline]
-    fn put_now(slf: &Bound<'_, Self>, item: Py<PyAny>) -> PyResult<()> {
+    pub fn put<'py>(
+        slf: &Bound<'py, Self>,
+        item: Bound<'py, PyAny>,
+        block: bool,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<()> {
+        let queue = slf.get();
+        if queue.shut_down.load(Relaxed) {
+            return Err(shut_down(slf.py()));
+        }
+        if queue.flow.has_room(Self::len(slf)?) {
+            return Self::put_now(slf, item);
+        }
+        if !block {
+            return Err(full());
+        }
+        Self::wait_and_put(slf, item, timeout)
+    }
+
+    #[inline]
+    fn put_now(slf: &Bound<'_, Self>, item: Bound<'_, PyAny>) -> PyResult<()> {
         let queue = slf.get();
         queue.unfinished.add(1);
         let put = if queue.is_hooked() {
             slf.call_method1(intern!(slf.py(), "_put"), (item,))
                 .map(drop)
         } else {
-            queue.items.push(slf.py(), item)
+            queue.items.push(item)
         };
         if put.is_err() {
             queue.unfinished.add(-1);
@@ -138,21 +179,22 @@ impl SimpleQueue {
     }
 
     #[inline]
-    fn answer(slf: &Bound<'_, Self>, ask: Ask) -> PyResult<Py<PyAny>> {
+    fn answer<'py>(slf: &Bound<'py, Self>, ask: Ask) -> PyResult<Bound<'py, PyAny>> {
         let (py, queue) = (slf.py(), slf.get());
         let item = match (ask, queue.is_hooked()) {
             (Ask::Take, false) => queue.items.pop(py),
             (Ask::Peek, false) => queue.items.peek(py),
-            (Ask::Take, true) => slf.call_method0(intern!(py, "_get")).map(Bound::unbind),
-            (Ask::Peek, true) => slf.call_method0(intern!(py, "_peek")).map(Bound::unbind),
+            (Ask::Take, true) => slf.call_method0(intern!(py, "_get")),
+            (Ask::Peek, true) => slf.call_method0(intern!(py, "_peek")),
         };
         Self::promise(slf)?;
         item
     }
 
+    #[cold]
     fn wait_and_put(
         slf: &Bound<'_, Self>,
-        item: Py<PyAny>,
+        item: Bound<'_, PyAny>,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let (py, queue) = (slf.py(), slf.get());
@@ -180,12 +222,14 @@ impl SimpleQueue {
         }
     }
 
-    fn ask(
-        slf: &Bound<'_, Self>,
+    /// Takes or shows the next item: at once if there is one, else after a wait for it, if it may be waited for.
+    #[inline]
+    pub fn ask<'py>(
+        slf: &Bound<'py, Self>,
         ask: Ask,
         block: bool,
-        timeout: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Py<PyAny>> {
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         if Self::available(slf)? > 0 {
             return Self::answer(slf, ask);
         }
@@ -198,11 +242,12 @@ impl SimpleQueue {
         Self::wait_and_ask(slf, ask, timeout)
     }
 
-    fn wait_and_ask(
-        slf: &Bound<'_, Self>,
+    #[cold]
+    fn wait_and_ask<'py>(
+        slf: &Bound<'py, Self>,
         ask: Ask,
-        timeout: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Py<PyAny>> {
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let (py, queue) = (slf.py(), slf.get());
         check(timeout)?;
         let limit = prepare(py, timeout, empty)?;
@@ -290,79 +335,28 @@ impl SimpleQueue {
         PyGenericAlias::new(cls.py(), cls.as_any(), item)
     }
 
-    /// Puts an item, waiting for a free slot if need be.
-    ///
-    /// Args:
-    ///     item: any object.
-    ///     block: False never waits.
-    ///     timeout: seconds to wait at most, not negative; None waits for ever.
-    ///
-    /// Raises:
-    ///     Full: there was no free slot in time.
-    ///     ShutDown: the queue was shut down.
-    #[pyo3(signature = (item, block=true, timeout=None))]
-    fn put(
-        slf: &Bound<'_, Self>,
-        item: Py<PyAny>,
-        #[pyo3(from_py_with = truth)] block: bool,
-        timeout: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<()> {
-        let queue = slf.get();
-        if queue.shut_down.load(Relaxed) {
-            return Err(shut_down(slf.py()));
-        }
-        if queue.flow.has_room(Self::len(slf)?) {
-            if block && timeout.is_some() {
-                check(timeout)?;
-            }
-            return Self::put_now(slf, item);
-        }
-        if !block {
-            return Err(full());
-        }
-        Self::wait_and_put(slf, item, timeout)
-    }
-
     /// The same as `put(item, block=False)`.
-    fn put_nowait(slf: &Bound<'_, Self>, item: Py<PyAny>) -> PyResult<()> {
+    fn put_nowait(slf: &Bound<'_, Self>, item: Bound<'_, PyAny>) -> PyResult<()> {
         Self::put(slf, item, false, None)
     }
 
-    /// Takes the next item out, waiting for one if need be.
-    ///
-    /// Args:
-    ///     block: False never waits.
-    ///     timeout: seconds to wait at most, not negative; None waits for ever.
-    ///
-    /// Raises:
-    ///     Empty: there was no item in time.
-    ///     ShutDown: the queue was shut down, and is empty.
-    #[pyo3(signature = (block=true, timeout=None))]
-    fn get(
-        slf: &Bound<'_, Self>,
-        #[pyo3(from_py_with = truth)] block: bool,
-        timeout: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Py<PyAny>> {
-        Self::ask(slf, Ask::Take, block, timeout)
-    }
-
     /// The same as `get(block=False)`.
-    fn get_nowait(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+    fn get_nowait<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         Self::ask(slf, Ask::Take, false, None)
     }
 
     /// Returns the next item without taking it out; else as `get()`.
     #[pyo3(signature = (block=true, timeout=None))]
-    fn peek(
-        slf: &Bound<'_, Self>,
+    fn peek<'py>(
+        slf: &Bound<'py, Self>,
         #[pyo3(from_py_with = truth)] block: bool,
-        timeout: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Py<PyAny>> {
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         Self::ask(slf, Ask::Peek, block, timeout)
     }
 
     /// The same as `peek(block=False)`.
-    fn peek_nowait(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+    fn peek_nowait<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         Self::ask(slf, Ask::Peek, false, None)
     }
 
@@ -444,15 +438,15 @@ impl SimpleQueue {
         self.items.len(py)
     }
 
-    fn _put(&self, py: Python<'_>, item: Py<PyAny>) -> PyResult<()> {
-        self.items.push(py, item)
+    fn _put(&self, item: Bound<'_, PyAny>) -> PyResult<()> {
+        self.items.push(item)
     }
 
-    fn _get(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    fn _get<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.items.pop(py)
     }
 
-    fn _peek(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    fn _peek<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.items.peek(py)
     }
 
