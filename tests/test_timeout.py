@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from fractions import Fraction
 
 import pytest
 
@@ -111,6 +112,25 @@ class TestEnding:
             loop.update_now()
         assert greenlet.get() is True
         timeout.close()
+
+    @pytest.mark.parametrize("seconds", [60, 60.0, 10**12, True, Fraction(60)])
+    def test_any_number_is_a_number_of_seconds(self, seconds):
+        with Timeout(seconds) as timeout:
+            assert timeout.pending and timeout.seconds is seconds
+        timeout = Timeout()
+        timeout.seconds = seconds
+        with timeout:
+            assert timeout.pending
+
+    @pytest.mark.parametrize("seconds", ["60", [], 10**400])
+    def test_what_is_no_number_is_refused(self, seconds):
+        with pytest.raises((TypeError, OverflowError)):
+            Timeout(seconds)
+        timeout = Timeout(1)
+        timeout.seconds = seconds
+        with pytest.raises((TypeError, OverflowError)):
+            timeout.start()
+        assert not timeout.pending
 
     def test_none_never_comes(self):
         with Timeout(None) as timeout:

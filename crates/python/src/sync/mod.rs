@@ -36,6 +36,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<lock::Lock>()?;
     module.add_class::<local::Local>()?;
     module.add_function(wrap_pyfunction!(local::local_dict_of, module)?)?;
+    timeout::register(module.py())?;
     module.add_class::<Timeout>()?;
     queue::register(module)
 }

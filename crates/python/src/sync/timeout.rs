@@ -5,14 +5,18 @@
 //! greenlet may have gone on and ended the timeout, and even started it again: such a call is
 //! counted as `void`, and does nothing.
 
-use pyo3::exceptions::{PyAssertionError, PyBaseException};
+use std::ffi::CStr;
+
+use pyo3::exceptions::{PyAssertionError, PyBaseException, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+use pyo3::types::{PyBool, PyDict, PyInt, PyString, PyTuple, PyType};
 
 use super::current::current_greenlet;
-use crate::gil::GilCell;
+use crate::fast_method::{self, FastMethod};
+use crate::gil::{GilCell, Ref};
+use crate::greenlet::method::Args;
 use crate::hub::{EventLoop, Limit, TimerId, TimerTarget};
 
 /// An exception that is raised in the greenlet which started it, when its seconds are over.
@@ -32,6 +36,8 @@ pub struct Timeout(GilCell<State>);
 #[derive(Default)]
 struct State {
     seconds: Option<Py<PyAny>>,
+    /// The same as a number, if that is known yet.
+    length: Option<f64>,
     exception: Option<Py<PyAny>>,
     keeps_loop_alive: bool,
     /// `cancel()` is to be `close()`.
@@ -45,7 +51,7 @@ struct State {
 struct Running {
     timer: TimerId,
     event_loop: Py<EventLoop>,
-    greenlet: Py<PyAny>,
+    greenlet: Ref,
 }
 
 impl Timeout {
@@ -68,7 +74,8 @@ impl Timeout {
             .get()
             .raised(py)
             .unwrap_or_else(|| slf.clone().into_any().unbind());
-        slf.call_method1(intern!(py, "_on_expiration"), (&running.greenlet, raised))?;
+        let greenlet = running.greenlet.bind(py);
+        slf.call_method1(intern!(py, "_on_expiration"), (greenlet, raised))?;
         Ok(())
     }
 
@@ -94,20 +101,25 @@ impl Timeout {
             );
             return Err(PyAssertionError::new_err(text));
         }
-        let Some(seconds) = timeout.seconds(py).filter(|seconds| !seconds.is_none(py)) else {
-            return Ok(());
-        };
-        let (closed, keeps_alive) = {
+        let (expires, length, closed, keeps_alive) = {
             let state = timeout.0.borrow(py);
-            (state.closed, state.keeps_loop_alive)
+            let expires = state.seconds.is_some();
+            (expires, state.length, state.closed, state.keeps_loop_alive)
         };
+        if !expires {
+            return Ok(());
+        }
         if closed {
             return Err(PyAssertionError::new_err(
                 "non-expiring timer cannot be started",
             ));
         }
-        let after = Limit::duration(seconds.extract(py)?);
-        let greenlet = current_greenlet(py)?.unbind();
+        let length = match length {
+            Some(length) => length,
+            None => timeout.measure(py)?,
+        };
+        let after = Limit::duration(length);
+        let greenlet = current_greenlet(py)?.into();
         let event_loop = EventLoop::current(py)?;
         let target = TimerTarget::Timeout(slf.clone().unbind());
         let timer = event_loop.get().start_timer(py, after, target, keeps_alive);
@@ -119,11 +131,19 @@ impl Timeout {
         Ok(())
     }
 
+    /// How many seconds it runs, where they were assigned and not given at first.
+    #[cold]
+    fn measure(&self, py: Python<'_>) -> PyResult<f64> {
+        let seconds = self.seconds(py).unwrap_or_else(|| py.None());
+        number(seconds.bind(py))
+    }
+
     fn end(&self, py: Python<'_>) {
         let Some(running) = self.0.borrow_mut(py).running.take() else {
             return;
         };
-        if !running.event_loop.get().cancel_timer(py, running.timer) {
+        let event_loop = running.event_loop.into_bound(py);
+        if !event_loop.get().cancel_timer(py, running.timer) {
             self.0.borrow_mut(py).void += 1;
         }
     }
@@ -131,6 +151,62 @@ impl Timeout {
     fn end_for_good(&self, py: Python<'_>) {
         self.end(py);
         self.0.borrow_mut(py).closed = true;
+    }
+}
+
+/// Gives the class the methods of a with-block, which starts a timeout and ends it.
+pub fn register(py: Python<'_>) -> PyResult<()> {
+    fast_method::add::<Enter>(py)?;
+    fast_method::add::<Exit>(py)
+}
+
+struct Enter;
+
+impl FastMethod for Enter {
+    type Class = Timeout;
+    const NAME: &'static CStr = c"__enter__";
+    const DOC: &'static CStr = c"__enter__($self, /)\n--\n\nStarts the clock, unless it runs.";
+
+    fn call<'py>(slf: &Bound<'py, Timeout>, args: Args<'py>) -> PyResult<Bound<'py, PyAny>> {
+        args.bind::<0>("__enter__", [])?;
+        let py = slf.py();
+        if !slf.get().is_pending(py) {
+            if slf.get_type().is(py.get_type::<Timeout>()) {
+                Timeout::begin(slf)?;
+            } else {
+                slf.call_method0(intern!(py, "start"))?;
+            }
+        }
+        Ok(slf.clone().into_any())
+    }
+}
+
+struct Exit;
+
+impl FastMethod for Exit {
+    type Class = Timeout;
+    const NAME: &'static CStr = c"__exit__";
+    const DOC: &'static CStr = c"__exit__($self, kind, value, traceback, /)\n--\n\n\
+        Stops the clock for good. True if the error is this timeout, and it is a silent one.";
+
+    fn call<'py>(slf: &Bound<'py, Timeout>, args: Args<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let Some(value) = args
+            .get(1)
+            .filter(|_| args.len() == 3 && args.keywords() == 0)
+        else {
+            return Err(PyTypeError::new_err(
+                "__exit__() takes a type, an exception and a traceback",
+            ));
+        };
+        if slf.get_type().is(py.get_type::<Timeout>()) {
+            slf.get().end_for_good(py);
+        } else {
+            slf.call_method0(intern!(py, "close"))?;
+        }
+        let exception = slf.get().exception(py).map(|held| held.into_bound(py));
+        let swallow = value.is(slf) && exception.is_some_and(|exception| is_false(&exception));
+        Ok(PyBool::new(py, swallow).to_owned().into_any())
     }
 }
 
@@ -153,12 +229,14 @@ impl Timeout {
         _one_shot: bool,
     ) -> PyResult<()> {
         let _ = priority;
-        if let Some(seconds) = &seconds {
-            seconds.extract::<f64>(py)?;
-        }
+        let length = seconds
+            .as_ref()
+            .map(|seconds| number(seconds.bind(py)))
+            .transpose()?;
         self.end(py);
         let old = {
             let mut state = self.0.borrow_mut(py);
+            state.length = length;
             (state.keeps_loop_alive, state.one_shot, state.closed) = (r#ref, _one_shot, false);
             (
                 std::mem::replace(&mut state.seconds, seconds),
@@ -272,7 +350,11 @@ impl Timeout {
 
     #[setter]
     fn set_seconds(&self, py: Python<'_>, seconds: Option<Py<PyAny>>) {
-        let old = std::mem::replace(&mut self.0.borrow_mut(py).seconds, seconds);
+        let old = {
+            let mut state = self.0.borrow_mut(py);
+            state.length = None;
+            std::mem::replace(&mut state.seconds, seconds)
+        };
         drop(old);
     }
 
@@ -296,38 +378,6 @@ impl Timeout {
     #[getter]
     fn timer(slf: Bound<'_, Self>) -> Bound<'_, Self> {
         slf
-    }
-
-    fn __enter__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
-        let py = slf.py();
-        if slf.get().is_pending(py) {
-            return Ok(slf);
-        }
-        if slf.get_type().is(py.get_type::<Self>()) {
-            Self::begin(&slf)?;
-        } else {
-            slf.call_method0(intern!(py, "start"))?;
-        }
-        Ok(slf)
-    }
-
-    fn __exit__(
-        slf: &Bound<'_, Self>,
-        _kind: &Bound<'_, PyAny>,
-        value: &Bound<'_, PyAny>,
-        _traceback: &Bound<'_, PyAny>,
-    ) -> PyResult<bool> {
-        let py = slf.py();
-        if slf.get_type().is(py.get_type::<Self>()) {
-            slf.get().end_for_good(py);
-        } else {
-            slf.call_method0(intern!(py, "close"))?;
-        }
-        Ok(value.is(slf)
-            && slf
-                .get()
-                .exception(py)
-                .is_some_and(|exception| is_false(exception.bind(py))))
     }
 
     fn __str__(&self, py: Python<'_>) -> PyResult<String> {
@@ -393,7 +443,12 @@ impl Timeout {
         self.0.inspect(|state| {
             visit.call(&state.seconds)?;
             visit.call(&state.exception)?;
-            visit.call(state.running.as_ref().map(|running| &running.greenlet))
+            visit.call(
+                state
+                    .running
+                    .as_ref()
+                    .map(|running| running.greenlet.as_py()),
+            )
         })
     }
 
@@ -412,6 +467,17 @@ pub fn expired(py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyErr {
         None => py.get_type::<Timeout>().call0(),
     };
     made.map_or_else(|error| error, PyErr::from_value)
+}
+
+/// A number of seconds. Most are small integers, for which Python would make a float first.
+fn number(seconds: &Bound<'_, PyAny>) -> PyResult<f64> {
+    match seconds.cast_exact::<PyInt>() {
+        Ok(integer) => match integer.extract::<i32>() {
+            Ok(integer) => Ok(integer.into()),
+            Err(_) => seconds.extract(),
+        },
+        Err(_) => seconds.extract(),
+    }
 }
 
 fn is_false(object: &Bound<'_, PyAny>) -> bool {
