@@ -123,3 +123,71 @@ def test_a_hub_works_on_both_sides_of_a_fork():
 
 def test_it_has_the_rest_of_os():
     assert os.getpid() == native.getpid() and os.O_RDONLY == native.O_RDONLY
+
+
+def test_closing_a_descriptor_tells_whoever_waits_for_it():
+    ends = native.pipe()
+    os.make_nonblocking(ends[0])
+    reading = verdigris.spawn(os.nb_read, ends[0], 1)
+    verdigris.sleep(0)
+    os.close(ends[0])
+    with pytest.raises(OSError):
+        reading.get()
+    os.close(ends[1])
+
+
+@pytest.mark.parametrize("options", [0, native.WNOHANG])
+def test_a_watched_child_is_told_of_and_waited_for(options):
+    assert output_of(f"""
+        import verdigris
+        from verdigris import os
+        from verdigris.event import Event
+        ended = Event()
+        seen = []
+        def on_end(watcher):
+            seen.append((watcher.rpid, watcher.rstatus))
+            ended.set()
+        hold, release = os.pipe()
+        child = os.fork_and_watch(on_end, ref=True)
+        if not child:
+            os.read(hold, 1)
+            os._exit(3)
+        print(os.waitpid(child, os.WNOHANG))
+        os.write(release, b'x')
+        if {options}:
+            ended.wait()
+        print(os.waitpid(child, {options}) == (child, 3 << 8))
+        ended.wait()
+        print(seen == [(child, 3 << 8)])
+        try:
+            os.waitpid(child, 0)
+        except ChildProcessError:
+            print('once')
+    """).splitlines() == ["(0, 0)", "True", "True", "once"]
+
+
+def test_any_child_may_be_a_watched_one():
+    assert output_of("""
+        import verdigris
+        from verdigris import os
+        watched = os.fork_and_watch() or os._exit(1)
+        plain = os.fork() or os._exit(2)
+        print(sorted(status >> 8 for _, status in (os.waitpid(-1, 0), os.waitpid(-1, 0))))
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            print('no more')
+    """).splitlines() == ["[1, 2]", "no more"]
+
+
+def test_a_watched_child_may_have_a_terminal():
+    assert (
+        output_of("""
+        from verdigris import os
+        pid, fd = os.forkpty_and_watch()
+        if not pid:
+            os._exit(5)
+        print(os.waitpid(pid, 0)[1] >> 8)
+    """)
+        == "5\n"
+    )

@@ -15,6 +15,7 @@ from ._core import (
     Queue,
     SimpleQueue,
 )
+from .monkey._table import implements
 
 if sys.version_info >= (3, 13):
     from queue import ShutDown
@@ -35,5 +36,9 @@ __all__ = [
     "ShutDown",
     "SimpleQueue",
 ]
+
+__implements__ = implements(__name__)
+__extensions__ = ["Channel", "JoinableQueue"]
+__imports__ = ["Empty", "Full", "ShutDown"]
 
 JoinableQueue = Queue

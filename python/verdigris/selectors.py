@@ -3,6 +3,7 @@ greenlets run while it waits."""
 
 from os import fstat
 from select import POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT
+from selectors import *  # noqa: F403
 from selectors import (
     EVENT_READ,
     EVENT_WRITE,
@@ -70,7 +71,7 @@ class GeventSelector(_BaseSelectorImpl):
         return ready
 
 
-DefaultSelector = GeventSelector
+DefaultSelector = GeventSelector  # type: ignore[assignment, misc]
 
 
 def _to_poll(events):

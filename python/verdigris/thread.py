@@ -167,6 +167,12 @@ def exit():
     raise GreenletExit
 
 
+exit_thread = exit
+
+if hasattr(_native, "daemon_threads_allowed"):
+    daemon_threads_allowed = _native.daemon_threads_allowed
+
+
 def stack_size(size=None):
     """The stack size of native threads; a greenlet's is chosen elsewhere.
 

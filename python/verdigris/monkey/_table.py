@@ -20,7 +20,7 @@ __all__ = ["TABLE", "Replacement", "implements"]
 Replacement = namedtuple("Replacement", "target source names removed", defaults=((),))
 
 TABLE = {
-    "os": (Replacement("os", "verdigris.os", ("fork", "forkpty", "waitpid")),),
+    "os": (Replacement("os", "verdigris.os", ("close", "fork", "forkpty", "waitpid")),),
     "time": (Replacement("time", "verdigris.time", ("sleep",)),),
     "thread": (
         Replacement(
