@@ -16,6 +16,8 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
+import raw_events
+
 from greenlet import GreenletExit, getcurrent, greenlet, settrace
 
 VAR: ContextVar[Any] = ContextVar("VAR")
@@ -37,7 +39,8 @@ def check(truth: object, what: str) -> None:
 class Shared:
     """What the threads of a run have in common."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, real: bool = False) -> None:
+        self.real = real
         self.given_away: list[Any] = []  # suspended: whoever takes one out drops it
         self.unstarted: list[Any] = []  # whoever takes one out adopts and starts it
         self.barrier = threading.Barrier(threads)
@@ -57,6 +60,7 @@ class Raw:
         # other.switch() holds the other, and no collector can see it.
         self.all: weakref.WeakSet[Any] = weakref.WeakSet()
         self.note: tuple[Any, Any] | None = None
+        self.relics = raw_events.Relics()
         self.thread = threading.get_ident()
         self.deadline = 0.0
         self.main = getcurrent()
@@ -73,6 +77,15 @@ class Raw:
             self.reparent,
             self.look_at_a_frame,
             self.trace,
+            lambda _: raw_events.look_at_anothers_frames(self),
+            lambda current: raw_events.tie_a_knot(self, current),
+        ]
+        # What takes long, and so is done seldom.
+        self.incidents: list[Callable[[Raw], None]] = [
+            raw_events.collect,
+            raw_events.look_at_old_frames,
+            raw_events.end_a_thread,
+            raw_events.fork,
         ]
 
     def run(self, seconds: float) -> None:
@@ -89,24 +102,29 @@ class Raw:
     def finish(self) -> None:
         """Lets everything go, and counts that it has gone."""
         self.alive.clear()
+        self.relics.greenlets.clear()
+        self.relics.frames.clear()
         self.shared.barrier.wait(60)
         self.shared.given_away.clear()
         self.shared.unstarted.clear()
         self.shared.barrier.wait(60)
         self.kill_all()
-        for _ in range(2):
+        deadline = time.monotonic() + 30
+        # A collection does nothing while another thread is at one.
+        while self.all and time.monotonic() < deadline:
             gc.collect()
             greenlet(lambda: None).switch()
         check(not self.all, f"{len(self.all)} greenlets are left")
         lost = self.counts["started"] - self.counts["ended"]
         check(lost == 0, f"{lost} greenlets have neither ended nor exited")
+        check(self.shared.real or self.relics.have_all_ended(), "a greenlet of an ended thread has not exited in it")
 
     # What a greenlet does.
 
     def act(self) -> Any:
         """One thing at random; what a landing brought, if it was one."""
-        if self.random.random() < 0.0005:
-            gc.collect(self.random.randrange(3))
+        if self.random.random() < 0.002:
+            self.random.choice(self.incidents)(self)
         return self.random.choice(self.actions)(getcurrent())
 
     def life(self, *args: Any) -> Any:

@@ -4,7 +4,10 @@ Each task knows how it may end; whoever looks at it compares. Whatever is counte
 holding a semaphore, put in a queue) must be counted out in the end.
 """
 
+import gc
+import os
 import random
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -27,7 +30,8 @@ class Task(gevent.Greenlet):  # type: ignore[misc]
 class Spawned:
     HOLDERS = 3
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, real: bool) -> None:
+        self.real = real
         self.random = random.Random(seed)
         self.counts: Counter[str] = Counter()
         self.tasks: list[Task] = []
@@ -55,6 +59,8 @@ class Spawned:
             self.join_several,
             self.time_out,
         ]
+        # What takes long, and so is done seldom.
+        self.incidents: list[Callable[[], None]] = [self.collect, self.compact, self.fork, self.end_a_thread]
 
     def run(self, seconds: float) -> Counter[str]:
         hub = gevent.get_hub()
@@ -97,7 +103,8 @@ class Spawned:
             for _ in range(self.random.randrange(1, 15)):
                 if self.over:
                     break
-                self.random.choice(self.actions)()
+                seldom = self.random.random() < 0.005
+                self.random.choice(self.incidents if seldom else self.actions)()
             if self.random.random() < 0.1:
                 raise Planned
             return "end"
@@ -231,6 +238,56 @@ class Spawned:
             gevent.sleep(self.random.choice((0, 5)))
         self.counts["timeouts"] += 1
 
+    # What befalls them from outside.
 
-def fuzz_spawned(seed: int, seconds: float) -> Counter[str]:
-    return Spawned(seed).run(seconds)
+    def collect(self) -> None:
+        gc.collect(self.random.randrange(3))
+        self.counts["collections"] += 1
+
+    def compact(self) -> None:
+        if not self.real:
+            from verdigris import _core
+
+            self.counts["stacks compacted"] += _core.compact()
+
+    def fork(self) -> None:
+        child = os.fork()
+        if not child:
+            # All that there are in this thread run on in the child.
+            self.over = True
+            for task in self.tasks:
+                task.killed = True
+            new = gevent.spawn(gevent.sleep, 0)
+            new.join(timeout=30)
+            gevent.killall(self.tasks, timeout=30)
+            os._exit(
+                0 if new.successful() and all(task.dead for task in self.tasks if not self.is_current(task)) else 1
+            )
+        _, status = os.waitpid(child, 0)
+        check(status == 0, f"a child ended with {os.waitstatus_to_exitcode(status)}")
+        self.counts["forks"] += 1
+
+    def is_current(self, task: Task) -> bool:
+        return task is gevent.getcurrent()
+
+    def end_a_thread(self) -> None:
+        """A thread with a hub of its own leaves tasks behind, one of which has just been given what all wait for."""
+        semaphore, left = BoundedSemaphore(1), []
+
+        def work() -> None:
+            semaphore.acquire()
+            left.extend(gevent.spawn(semaphore.acquire) for _ in range(3))
+            gevent.sleep(0)
+            semaphore.release()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        self.counts["threads ended"] += 1
+        if not self.real:
+            check(semaphore.acquire(timeout=60), "a place in a semaphore went with a thread")
+            check(all(task.ready() for task in left), "a greenlet outlives its thread")
+
+
+def fuzz_spawned(seed: int, seconds: float, real: bool) -> Counter[str]:
+    return Spawned(seed, real).run(seconds)

@@ -11,7 +11,7 @@ FUZZ = Path(__file__).with_name("fuzz_greenlets.py")
 
 @pytest.mark.parametrize("part", ["raw", "spawned"])
 def test_four_threads_find_nothing_inconsistent(part: str) -> None:
-    result = python(FUZZ, "--part", part, "--seconds", "1.5", "--threads", "4", "--seed", "1", timeout=55)
+    result = python(FUZZ, "--part", part, "--seconds", "2", "--round", "1", "--threads", "4", "--seed", "1", timeout=55)
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.endswith("ok\n")
     assert result.stderr == ""

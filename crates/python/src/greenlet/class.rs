@@ -18,7 +18,7 @@ use super::method::{
     GETSETS_END, METHODS_END, Table, def, enter, fastcall, getset, getter, setter,
 };
 use super::object::{
-    PyGreenlet, Status, alloc, inner, of, tp_clear, tp_dealloc, tp_is_gc, tp_traverse,
+    PyGreenlet, Status, alloc, inner, of, tp_clear, tp_dealloc, tp_finalize, tp_traverse,
 };
 use super::thread::Thread;
 use super::{quick, switch, trace};
@@ -69,7 +69,7 @@ fn definition() -> ffi::PyTypeObject {
     class.tp_dealloc = Some(tp_dealloc);
     class.tp_traverse = Some(tp_traverse);
     class.tp_clear = Some(tp_clear);
-    class.tp_is_gc = Some(tp_is_gc);
+    class.tp_finalize = Some(tp_finalize);
     class.tp_repr = Some(tp_repr);
     class
 }

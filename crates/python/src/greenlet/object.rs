@@ -289,21 +289,11 @@ fn counts_its_class(me: &Inner) -> bool {
 unsafe fn bury_alive(greenlet: *mut PyGreenlet) -> bool {
     // SAFETY: the object is whole; it is given a reference for the time that it runs.
     unsafe {
-        let me = inner(greenlet);
-        let Some(thread) = me.thread() else {
-            return true;
-        };
         // Weak references are to see a live object again only if it survives.
         let slf: *mut ffi::PyObject = greenlet.cast();
         ffi::PyObject_GC_Track(slf.cast());
         ffi::Py_INCREF(slf);
-        let py = Python::assume_attached();
-        if thread.is_current() {
-            let exit = PyErr::new::<GreenletExit, _>(());
-            switch::kill(py, thread, greenlet, exit);
-        } else if let Some(reference) = Ref::from_borrowed(slf) {
-            thread.abandon(reference);
-        }
+        unwind(greenlet);
         if ffi::Py_REFCNT(slf) > 1 {
             ffi::Py_DECREF(slf);
             return false;
@@ -313,6 +303,25 @@ unsafe fn bury_alive(greenlet: *mut PyGreenlet) -> bool {
         // Still active although nothing refers to it: it swallowed GreenletExit and parked again.
         // Nobody can ever wake it; its stack stays as it is (see tp_dealloc).
         true
+    }
+}
+
+/// Throws GreenletExit into a suspended greenlet, or has its own thread do so.
+///
+/// # Safety
+/// The greenlet is alive, with a reference that lasts until the end of the call, and the GIL is held.
+unsafe fn unwind(greenlet: *mut PyGreenlet) {
+    // SAFETY: by contract.
+    unsafe {
+        let Some(thread) = inner(greenlet).thread() else {
+            return;
+        };
+        if thread.is_current() {
+            let exit = PyErr::new::<GreenletExit, _>(());
+            switch::kill(Python::assume_attached(), thread, greenlet, exit);
+        } else if let Some(reference) = Ref::from_borrowed(greenlet.cast()) {
+            thread.abandon(reference);
+        }
     }
 }
 
@@ -348,6 +357,19 @@ unsafe extern "C" {
     fn _Py_DECREF_DecRefTotal();
     #[cfg(not(Py_3_12))]
     static mut _Py_RefTotal: ffi::Py_ssize_t;
+}
+
+/// What is on a started greenlet's stack the collector cannot see, so it takes it for something that is referred to
+/// from outside: safe, but circles through locals last. What it does see, as `__dict__`, `parent` and `run`, may
+/// make a suspended greenlet garbage; it is unwound here, before anything is cleared.
+pub(super) unsafe extern "C" fn tp_finalize(slf: *mut ffi::PyObject) {
+    // SAFETY: called by the collector, or by a subtype's dealloc, with a greenlet that has a reference for the time.
+    unsafe {
+        let greenlet: *mut PyGreenlet = slf.cast();
+        if !(*greenlet).pimpl.is_null() && inner(greenlet).is_active() && !inner(greenlet).is_main {
+            unwind(greenlet);
+        }
+    }
 }
 
 pub(super) unsafe extern "C" fn tp_traverse(
@@ -393,7 +415,8 @@ pub(super) unsafe extern "C" fn tp_clear(slf: *mut ffi::PyObject) -> c_int {
         }
         let me = inner(greenlet);
         if me.is_active() {
-            // A finalizer has started it meanwhile.
+            // A finalizer has started it meanwhile, or it has refused to exit, or cannot here. It still needs what it
+            // runs with; without its attributes it may be freed, and is unwound then.
             return 0;
         }
         // The parent stays: should a finalizer still switch, it has somewhere to go.
@@ -402,15 +425,5 @@ pub(super) unsafe extern "C" fn tp_clear(slf: *mut ffi::PyObject) -> c_int {
             task.clear();
         }
         0
-    }
-}
-
-/// A started greenlet's references are on its stack, where the collector cannot see them: it is
-/// no garbage as long as it is active.
-pub(super) unsafe extern "C" fn tp_is_gc(slf: *mut ffi::PyObject) -> c_int {
-    // SAFETY: called by the collector with a live greenlet.
-    unsafe {
-        let greenlet: *mut PyGreenlet = slf.cast();
-        c_int::from((*greenlet).pimpl.is_null() || !inner(greenlet).is_active())
     }
 }

@@ -19,7 +19,7 @@ use pyo3::types::{PyString, PyTuple, PyType};
 use super::attributes::owner;
 use super::object::{self, GreenletRef, PyGreenlet, Status, of};
 use super::spawn_tree::Origin;
-use super::switch::Carried;
+use super::switch::{Carried, is_exit};
 use super::task_class::task_type;
 use crate::error::GreenletExit;
 use crate::gil::{Slot, call_raw};
@@ -224,8 +224,11 @@ fn report(slf: &Bound<'_, PyAny>, error: PyErr) {
         }
         Err(_) => EventLoop::current(py).map(|event_loop| event_loop.get().report(py, slf, error)),
     };
-    if let Err(failure) = reported {
-        failure.write_unraisable(py, Some(slf));
+    match reported {
+        // It was killed where the report had led it, such as in the throw to the main greenlet.
+        Err(failure) if is_exit(py, &failure) => {}
+        Err(failure) => failure.write_unraisable(py, Some(slf)),
+        Ok(()) => {}
     }
 }
 
