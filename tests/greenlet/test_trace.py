@@ -78,6 +78,23 @@ def test_an_end_by_an_exception_is_a_throw_to_the_parent(events: list[Any]) -> N
     assert [event[0] for event in events] == ["switch", "throw"]
 
 
+def test_a_throw_into_the_unborn_is_heard_there(events: list[Any]) -> None:
+    main = getcurrent()
+    one, two = greenlet(lambda: None), greenlet(lambda: None)
+    one.throw()
+    with pytest.raises(Wrong):
+        two.throw(Wrong)
+    settrace(None)
+    assert events == [
+        ("throw", main, one, one),
+        ("switch", one, main, main),
+        ("throw", main, two, two),
+        ("throw", two, main, main),
+    ]
+    assert one.dead
+    assert two.dead
+
+
 def test_its_error_replaces_the_value_and_removes_it() -> None:
     def tracer(*_: Any) -> None:
         raise Wrong

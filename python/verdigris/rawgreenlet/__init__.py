@@ -7,18 +7,20 @@ Unlike the real greenlet, each has a C stack of its own, so a switch copies no m
 costs the same at any depth.
 """
 
-from pathlib import Path
-
 from .._core import _C_API, GreenletExit, error, getcurrent, gettrace, greenlet, settrace
+from ._greenlet import (  # noqa: F401 (greenlet has these, too, but does not list them)
+    CLOCKS_PER_SEC,
+    GREENLET_USE_CONTEXT_VARS,
+    GREENLET_USE_GC,
+    GREENLET_USE_TRACING,
+    enable_optional_cleanup,
+    get_clocks_used_doing_optional_cleanup,
+)
 
 __all__ = ["_C_API", "GreenletExit", "__version__", "error", "getcurrent", "greenlet", "gettrace", "settrace"]
 
 #: The version of greenlet whose interface this is.
 __version__ = "3.5.6"
-
-GREENLET_USE_GC = True
-GREENLET_USE_TRACING = True
-GREENLET_USE_CONTEXT_VARS = True
 
 
 def get_include():
@@ -27,4 +29,6 @@ def get_include():
     A str. `verdigris include` prints it. Greenlet has no such function: it installs its header
     among those of the environment.
     """
-    return str(Path(__file__).parent.parent / "include")
+    import os
+
+    return os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "include")

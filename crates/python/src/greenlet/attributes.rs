@@ -5,7 +5,7 @@
     reason = "pointers to greenlets and to what the thread state holds"
 )]
 
-use std::ffi::c_void;
+use std::ffi::CStr;
 use std::ptr;
 
 use pyo3::exceptions::{PyAttributeError, PyTypeError, PyValueError};
@@ -18,10 +18,13 @@ use super::thread::Thread;
 use super::thread_state::{current_context, replace_current_context};
 pub(super) fn repr<'py>(slf: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
     let me = of(slf);
-    let name = slf.get_type().fully_qualified_name()?;
+    let name = type_name(slf);
     let address = slf.as_ptr();
-    let thread: *const c_void =
-        owner(slf).map_or(ptr::null(), |thread| ptr::from_ref(thread).cast());
+    // None before the start and after the thread's end, in the words of greenlet's printf.
+    let thread = match me.thread() {
+        Some(thread) if thread.alive.get() => format!("{:p}", ptr::from_ref(thread)),
+        _ => "0x(nil)".to_owned(),
+    };
     let state = match me.life() {
         Status::Dead if me.thread().is_some_and(|thread| !thread.alive.get()) => {
             "(thread exited) dead"
@@ -39,8 +42,15 @@ pub(super) fn repr<'py>(slf: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString
     };
     Ok(PyString::new(
         slf.py(),
-        &format!("<{name} object at {address:p} (otid={thread:p}) {state}{main}>"),
+        &format!("<{name} object at {address:p} (otid={thread}) {state}{main}>"),
     ))
+}
+
+/// The name of the type as C knows it: without the module for one made in Python.
+fn type_name(slf: &Bound<'_, PyAny>) -> String {
+    // SAFETY: the name of a live type is a C string that lives as long as the type.
+    let name = unsafe { CStr::from_ptr((*slf.get_type_ptr()).tp_name) };
+    name.to_string_lossy().into_owned()
 }
 
 /// Whether a greenlet is the running one of its thread.
@@ -75,7 +85,6 @@ pub(super) fn set_run(slf: &Bound<'_, PyAny>, run: Option<Bound<'_, PyAny>>) -> 
     }
     match run {
         Some(run) => drop(me.run.replace(Some(run.into()))),
-        None if me.run.is_empty() => return Err(PyAttributeError::new_err("run")),
         None => drop(me.run.take()),
     }
     Ok(())
@@ -155,10 +164,10 @@ pub(super) fn get_frame(slf: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     Ok(frame.map_or_else(|| py.None(), Bound::unbind))
 }
 
-fn foreign_context() -> PyErr {
-    PyValueError::new_err(
-        "cannot get or set the context of a greenlet that is running in a different thread",
-    )
+fn foreign_context(verb: &str) -> PyErr {
+    PyValueError::new_err(format!(
+        "cannot {verb} context of a greenlet that is running in a different thread"
+    ))
 }
 
 pub(super) fn get_context(slf: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
@@ -168,7 +177,7 @@ pub(super) fn get_context(slf: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     let context = unsafe {
         let pointer = if is_running(slf) {
             if !me.thread().is_some_and(Thread::is_current) {
-                return Err(foreign_context());
+                return Err(foreign_context("get"));
             }
             current_context(ffi::PyThreadState_Get())
         } else {
@@ -201,7 +210,7 @@ pub(super) fn set_context(slf: &Bound<'_, PyAny>, value: Option<Bound<'_, PyAny>
         let old = if is_running(slf) {
             if !me.thread().is_some_and(Thread::is_current) {
                 ffi::Py_XDECREF(new);
-                return Err(foreign_context());
+                return Err(foreign_context("set"));
             }
             replace_current_context(ffi::PyThreadState_Get(), new)
         } else {
@@ -231,7 +240,7 @@ pub(super) fn refuse_pickle<'py>(
     _args: super::method::Args<'py>,
 ) -> PyResult<Bound<'py, PyAny>> {
     Err(PyTypeError::new_err(format!(
-        "cannot pickle '{}' object",
-        slf.get_type().fully_qualified_name()?
+        "cannot serialize '{}' object",
+        type_name(slf)
     )))
 }

@@ -21,7 +21,7 @@ use super::object::{
     PyGreenlet, Status, alloc, inner, of, tp_clear, tp_dealloc, tp_finalize, tp_traverse,
 };
 use super::thread::Thread;
-use super::{quick, switch, trace};
+use super::{quick, switch};
 use crate::error::{GreenletError, GreenletExit};
 
 /// The type object, made once.
@@ -78,18 +78,23 @@ fn class_attributes(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let attributes = PyDict::new(py);
     attributes.set_item("error", py.get_type::<GreenletError>())?;
     attributes.set_item("GreenletExit", py.get_type::<GreenletExit>())?;
-    for function in [
-        wrap_pyfunction!(super::getcurrent, py)?,
-        wrap_pyfunction!(trace::settrace, py)?,
-        wrap_pyfunction!(trace::gettrace, py)?,
-    ] {
-        // SAFETY: a static method around a live function.
-        let method = unsafe {
-            Bound::from_owned_ptr_or_err(py, ffi::PyStaticMethod_New(function.as_ptr()))?
-        };
-        attributes.set_item(function.getattr("__name__")?, method)?;
-    }
     Ok(attributes)
+}
+
+/// Makes functions of the module attributes of the class, too. Being functions of C they act as
+/// static methods.
+pub(super) fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let class = base_type(module.py())?.as_type_ptr();
+    // SAFETY: the dict of a static type, made before PyType_Ready, is alive as long as the type.
+    let attributes = unsafe {
+        Bound::from_borrowed_ptr(module.py(), (*class).tp_dict).cast_into_unchecked::<PyDict>()
+    };
+    for name in ["getcurrent", "settrace", "gettrace"] {
+        attributes.set_item(name, module.getattr(name)?)?;
+    }
+    // SAFETY: a live type.
+    unsafe { ffi::PyType_Modified(class) };
+    Ok(())
 }
 
 /// `greenlet(run=None, parent=None)` for the exact type, without a tuple and a dict.

@@ -56,6 +56,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(getcurrent, module)?)?;
     module.add_function(wrap_pyfunction!(trace::settrace, module)?)?;
     module.add_function(wrap_pyfunction!(trace::gettrace, module)?)?;
+    class::add_functions(module)?;
     module.add_function(wrap_pyfunction!(task_methods::set_spawn_callbacks, module)?)?;
     Ok(())
 }

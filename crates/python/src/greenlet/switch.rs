@@ -418,8 +418,17 @@ pub fn resolve<'py>(
                     continue;
                 }
                 check_thread(&at, thread)?;
+                let depth = payload.depth(thread);
+                if let Payload::Error(error) = &payload
+                    && !thread.tracer.is_empty()
+                {
+                    // The tracer is to hear of it in that greenlet, which runs for that alone.
+                    let error = PyErr::from_value(error.value(py).clone().into_any());
+                    launch(thread, &at, PyTuple::empty(py), None, run, depth)?;
+                    error.restore(py);
+                    return Ok((at, ptr::null_mut()));
+                }
                 if !matches!(payload, Payload::Error(_)) {
-                    let depth = payload.depth(thread);
                     let (args, kwargs) = payload.into_args(py)?;
                     launch(thread, &at, args, kwargs, run, depth)?;
                     return Ok((at, py.None().into_ptr()));
