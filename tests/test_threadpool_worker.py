@@ -43,6 +43,7 @@ def test_a_call_that_ends_the_program_ends_itself(pool, capfd):
 
     with pytest.raises(SystemExit):
         pool.apply_quietly(leave)
+    pool.apply(verdigris.sleep, (0,))  # who has raised it there goes on
     assert pool.apply(str, (1,)) == "1"
 
 
