@@ -128,3 +128,84 @@ def test_no_current_greenlet_once_the_interpreter_is_ending() -> None:
     """)
         == "greenlet is being finalized"
     )
+
+
+def test_functions_that_are_called_at_exit_may_switch() -> None:
+    output = output_of("""
+        import atexit
+        import verdigris
+        from verdigris.event import Event
+        from verdigris.rawgreenlet import getcurrent, greenlet
+
+        def run():
+            print(getcurrent().parent.switch())
+
+        event = Event()
+        parked, waiting = greenlet(run), verdigris.spawn(lambda: print(event.wait()))
+        parked.switch()
+        verdigris.sleep(0)
+
+        @atexit.register
+        def last():
+            parked.switch("parked")
+            event.set()
+            waiting.join()
+            print(verdigris.spawn(str.upper, "new").get())
+    """)
+    assert output == "parked\nTrue\nNEW\n"
+
+
+def test_greenlets_of_daemon_threads_are_left_alone_at_exit() -> None:
+    program = """if True:
+        import threading
+        import verdigris
+        from verdigris.rawgreenlet import getcurrent, greenlet
+
+        def park():
+            try:
+                getcurrent().parent.switch()
+            finally:
+                os.write(1, b"too late ")
+
+        def work(ready):
+            kept = [greenlet(park) for _ in range(20)]
+            for g in kept:
+                g.switch()
+            verdigris.spawn(park), verdigris.spawn(verdigris.sleep, 1000)
+            verdigris.sleep(0)
+            ready.set()
+            while True:
+                verdigris.sleep(0.0005)
+
+        for _ in range(4):
+            ready = threading.Event()
+            threading.Thread(target=work, args=[ready], daemon=True).start()
+            ready.wait()
+    """
+    assert "too late" not in at_exit(program, seconds=0.05)
+
+
+def test_sub_interpreters_are_refused() -> None:
+    output = output_of("""
+        try:
+            import _interpreters as interpreters
+        except ImportError:
+            import _xxsubinterpreters as interpreters
+        import sys
+        import verdigris
+
+        program = "try: import verdigris\\nexcept ImportError as error: print(error, flush=True)"
+        run = interpreters.exec if hasattr(interpreters, "exec") else interpreters.run_string
+        made = [interpreters.create()]
+        if sys.version_info >= (3, 13):
+            made.append(interpreters.create("legacy"))
+        elif sys.version_info >= (3, 12):
+            made.append(interpreters.create(isolated=False))
+        for interpreter in made:
+            run(interpreter, program)
+            interpreters.destroy(interpreter)
+    """)
+    texts = output.splitlines()
+    assert texts
+    assert all("interpreter" in text for text in texts)
+    assert "main interpreter" in texts[-1]

@@ -15,6 +15,7 @@ import verdigris
 from programs import output_of
 from raw import GreenletExit, error, getcurrent, greenlet
 from verdigris.event import Event
+from verdigris.server import StreamServer
 
 
 def up(*args: Any) -> Any:
@@ -277,6 +278,45 @@ def test_a_thread_with_a_hub_leaves_nothing_behind(keep: bool) -> None:
             in_thread(work)
         kept.clear()
         return count(greenlet, verdigris.core.loop, Event), len(os.listdir("/proc/self/fd"))
+
+    assert several() == several()
+
+
+def serve() -> None:
+    server = StreamServer(("127.0.0.1", 0), lambda _client, _address: None)
+    server.start()
+    verdigris.sleep(0)
+
+
+def watch() -> None:
+    loop = verdigris.get_hub().loop
+    watchers = [loop.timer(1000), loop.async_(), loop.prepare(), loop.io(0, 1)]
+    for watcher in watchers:
+        watcher.start(lambda watchers=watchers: None)
+
+
+def lend_a_thread() -> None:
+    assert verdigris.get_hub().threadpool.apply(int) == 0
+
+
+def link() -> None:
+    task = verdigris.spawn_later(1000, int)
+    task.link(task.kill)
+    verdigris.Timeout.start_new(1000)
+
+
+@pytest.mark.parametrize("use", [serve, watch, lend_a_thread, link], ids=lambda use: use.__name__)
+def test_what_is_still_started_in_the_hub_of_a_thread_goes_with_it(use: Callable[[], None]) -> None:
+    def tasks() -> int:
+        return len(os.listdir("/proc/self/task"))
+
+    def several() -> tuple[int, int]:
+        before = tasks()
+        for _ in range(10):
+            in_thread(use)
+        while tasks() > before:
+            os.sched_yield()
+        return count(greenlet, verdigris.core.loop, StreamServer), len(os.listdir("/proc/self/fd"))
 
     assert several() == several()
 

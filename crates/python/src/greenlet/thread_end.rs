@@ -22,6 +22,7 @@ use std::ptr;
 
 use coro::Pool;
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::object::{Status, inner, of};
@@ -87,9 +88,13 @@ impl Thread {
             .is_some_and(|link| link.greenlet.as_ptr() == greenlet.as_ptr())
     }
 
-    /// Ends the hub as `Hub.destroy` does, and parts it from its loop: they refer to each other.
+    /// Ends the hub by its own `destroy`, which also ends the native threads that it lends out; and parts it from its
+    /// loop, whatever `destroy` has come to, as they refer to each other.
     fn end_hub(&self, py: Python<'_>) {
-        let link = self.hub.take();
+        let link = self.hub.borrow().as_ref().map(|link| HubLink {
+            greenlet: link.greenlet.clone_ref(py),
+            event_loop: link.event_loop.clone_ref(py),
+        });
         let Some(HubLink {
             greenlet,
             event_loop,
@@ -97,6 +102,12 @@ impl Thread {
         else {
             return;
         };
+        if let Ok(destroy) = greenlet.bind(py).getattr(intern!(py, "destroy"))
+            && let Err(error) = destroy.call1((true,))
+        {
+            error.write_unraisable(py, Some(greenlet.bind(py)));
+        }
+        drop(self.hub.take());
         if of(greenlet.bind(py)).status.get() == Status::Active {
             let exit = PyErr::new::<HubDestroyed, _>(());
             switch::kill(py, self, greenlet.as_ptr().cast(), exit);

@@ -498,8 +498,11 @@ impl EventLoop {
 
     /// destroy()
     ///
-    /// Drops everything that is queued, and parts from the hub. True if it was not destroyed yet.
+    /// Stops all watchers, drops everything that is queued, and parts from the hub. True if it was not destroyed yet.
     pub fn destroy(&self, py: Python<'_>) -> bool {
+        for watcher in self.started(py) {
+            Watcher::end(watcher.bind(py));
+        }
         let dropped = (
             mem::take(&mut *self.jobs.borrow_mut(py)),
             self.hub.borrow_mut(py).take(),

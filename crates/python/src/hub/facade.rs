@@ -152,10 +152,7 @@ impl EventLoop {
 
     /// The watchers that are started, for messages about a loop in which nothing can happen.
     fn debug(&self, py: Python<'_>) -> Vec<Py<Watcher>> {
-        let mut watchers = self.sources.borrow(py).watchers(py);
-        watchers.extend(self.watchers.borrow(py).all(py));
-        watchers.extend(self.timer_watchers(py));
-        watchers
+        self.started(py)
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> String {

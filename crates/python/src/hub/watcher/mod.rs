@@ -304,7 +304,8 @@ impl Watcher {
         }
     }
 
-    fn end(slf: &Bound<'_, Self>) {
+    /// Stops it, and lets go of its callback.
+    pub(super) fn end(slf: &Bound<'_, Self>) {
         Self::deactivate(slf);
         slf.get().state.borrow_mut(slf.py()).pending = false;
         slf.get().forget_callback(slf.py());

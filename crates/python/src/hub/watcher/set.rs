@@ -40,6 +40,14 @@ impl Watchers {
 }
 
 impl EventLoop {
+    /// All watchers that are started.
+    pub fn started(&self, py: Python<'_>) -> Vec<Py<Watcher>> {
+        let mut watchers = self.sources.borrow(py).watchers(py);
+        watchers.extend(self.watchers.borrow(py).all(py));
+        watchers.extend(self.timer_watchers(py));
+        watchers
+    }
+
     /// A moment has come: the watchers for it are to be called. Says whether there are any.
     pub fn mark_moment(&self, py: Python<'_>, moment: Moment) -> bool {
         let mut watchers = copy(py, &self.watchers.borrow(py).moments, moment);
