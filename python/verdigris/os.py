@@ -8,8 +8,8 @@ import os as _native
 from errno import EAGAIN, EINTR
 from os import *  # noqa: F403
 
-from . import _children
-from ._core import sleep
+from ._children import _reap_children as _reap_children
+from ._children import fork_and_watch, forkpty_and_watch, waitpid
 from .hub import get_hub, get_hub_if_exists
 from .monkey._table import implements
 
@@ -33,7 +33,6 @@ __implements__ = implements(__name__)
 _READ = 1
 _WRITE = 2
 _native_close = _native.close
-_native_waitpid = _native.waitpid
 _read = _native.read
 _write = _native.write
 
@@ -42,7 +41,10 @@ _native_forkpty = _native.forkpty
 
 
 def fork():  # type: ignore[no-redef]
-    """`os.fork`. In the child the hub repairs itself, as after any fork: gevent's name for it."""
+    """`os.fork`. In the child the hub repairs itself, as after any fork: gevent's name for it.
+
+    Unlike gevent's it has nobody reap the child: `fork_and_watch` does.
+    """
     return _native_fork()
 
 
@@ -53,31 +55,6 @@ def forkpty():  # type: ignore[no-redef]
 
 fork_gevent = fork
 forkpty_gevent = forkpty
-
-
-def fork_and_watch(callback=None, loop=None, ref=False, fork=fork_gevent):
-    """Fork, and have the hub take the end of the child, so that it never becomes a zombie.
-
-    Args:
-        callback: called in the hub with the watcher when the child has ended: `watcher.rpid`, `watcher.rstatus`.
-        loop: whose watcher it is; None is this thread's.
-        ref: whether the watcher keeps the loop running.
-        fork: what to fork with.
-
-    Returns the pid of the child, and 0 in it. `waitpid` here knows how it ended.
-    """
-    pid = fork()
-    if pid:
-        _children.watch(pid, callback, loop, ref)
-    return pid
-
-
-def forkpty_and_watch(callback=None, loop=None, ref=False, forkpty=forkpty_gevent):
-    """`fork_and_watch` with a terminal for the child; returns its pid and the other end of the terminal."""
-    pid, fd = forkpty()
-    if pid:
-        _children.watch(pid, callback, loop, ref)
-    return pid, fd
 
 
 def close(fd):  # type: ignore[no-redef]
@@ -145,53 +122,3 @@ def tp_read(fd, n):
 def tp_write(fd, buf):
     """Write of `buf` what the descriptor takes, in a native thread; the number of bytes."""
     return get_hub().threadpool.apply(_write, (fd, buf))
-
-
-def waitpid(pid, options):  # type: ignore[no-redef]
-    """`os.waitpid` that lets others run while it waits.
-
-    Raises:
-        ChildProcessError: there is no such child.
-    """
-    if _children.is_watched(pid):
-        if not _children.has_ended(pid):
-            if options & _native.WNOHANG:
-                return (0, 0)
-            _wait_for_end(pid)
-        return _children.take(pid)
-    while True:
-        found = _look(pid, options)
-        if found[0] or options & _native.WNOHANG:
-            return found
-        if pid > 0 and not options & (_native.WUNTRACED | _native.WCONTINUED):
-            _wait_for_end(pid)
-        else:
-            # The kernel has no descriptor for "any child", or for one that stops.
-            sleep(_POLL_SECONDS)
-
-
-def _look(pid, options):
-    """What `os.waitpid` would say without waiting; (0, 0) if nothing has happened."""
-    ended = _children.take_any() if pid == -1 else None
-    if ended is not None:
-        return ended
-    found = _native_waitpid(pid, options | _native.WNOHANG)
-    if found[0] and not _native.WIFSTOPPED(found[1]) and not _native.WIFCONTINUED(found[1]):
-        _children.told(*found)
-    return found
-
-
-def _wait_for_end(pid):
-    fd = _native.pidfd_open(pid)
-    try:
-        hub = get_hub()
-        watcher = hub.loop.io(fd, _READ)
-        try:
-            hub.wait(watcher)
-        finally:
-            watcher.close()
-    finally:
-        _native_close(fd)
-
-
-_POLL_SECONDS = 0.01
