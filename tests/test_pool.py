@@ -1,10 +1,15 @@
 """Groups and pools."""
 
+import gc
+import weakref
+
 import pytest
 
 import verdigris
+from verdigris import Greenlet
 from verdigris.event import Event
 from verdigris.pool import Group, Pool, PoolFull
+from verdigris.threadpool import ThreadPool
 
 
 class Wave:
@@ -266,3 +271,142 @@ def test_a_raw_greenlet_may_be_in_a_group():
     group.discard(raw)
     assert len(group) == 0
     assert group.join(timeout=5)
+
+
+class Told(Group):
+    """Notes each step that it has overridden."""
+
+    def __init__(self):
+        super().__init__()
+        self.steps = []
+
+    def start(self, greenlet):
+        self.steps.append("start")
+        super().start(greenlet)
+
+    def add(self, greenlet):
+        self.steps.append("add")
+        super().add(greenlet)
+
+    def _discard(self, greenlet):
+        self.steps.append("_discard")
+        return super()._discard(greenlet)
+
+
+def test_what_a_subclass_overrides_is_called():
+    group = Told()
+    group.spawn(int)
+    assert group.steps == ["start", "add"]
+    assert group.join(timeout=5)
+    assert group.steps == ["start", "add", "_discard"]
+    greenlet = group.spawn(int)
+    group.discard(greenlet)
+    assert not greenlet.has_links()
+    greenlet.join()
+    assert group.steps[3:] == ["start", "add", "_discard"]
+
+
+def test_what_is_assigned_to_a_group_is_called():
+    group, started = Group(), []
+    group.start = started.append
+    greenlet = group.spawn(int)
+    assert started == [greenlet] and not greenlet.started
+    del group.start
+    group.add = started.append
+    group.start(greenlet)
+    assert started == [greenlet] * 2 and greenlet.started and not group
+    greenlet.join()
+
+
+def test_greenlet_class_may_be_a_function():
+    group = Group()
+    group.greenlet_class = lambda function, *args: Greenlet(function, *args, base=2)
+    assert group.spawn(int, "11").get() == 3
+
+
+def test_who_has_joined_a_member_finds_it_gone():
+    pool = Pool(1)
+    greenlet = pool.spawn(int)
+    greenlet.join()
+    assert greenlet not in pool and pool.free_count() == 1
+    assert pool._semaphore.counter == 1
+
+
+def test_a_greenlet_that_has_ended_leaves_by_itself_as_well():
+    greenlet = verdigris.spawn(int)
+    greenlet.join()
+    group = Group(greenlet)
+    assert group.join(timeout=5) and greenlet not in group
+
+
+def test_a_member_is_let_go_once_however_often_it_was_added():
+    pool = Pool(2)
+    greenlet = Greenlet(int)
+    pool.add(greenlet)
+    pool.add(greenlet, blocking=False)
+    assert pool.free_count() == 1 and len(pool) == 1
+    pool.discard(greenlet)
+    pool.discard(greenlet)
+    assert pool._semaphore.counter == 2 and not greenlet.has_links()
+
+
+def test_add_and_start_ask_for_a_greenlet():
+    for call in (Group().add, Group().start, Group()._discard, Pool(1).add):
+        with pytest.raises(TypeError):
+            call()
+    with pytest.raises(TypeError):
+        Group().add(Greenlet(int), whatever=1)
+
+
+def test_a_group_of_greenlets_that_never_start_is_collected():
+    group = Group()
+    greenlet = Greenlet(int)
+    greenlet.group = group
+    group.add(greenlet)
+    gone = weakref.ref(greenlet)
+    del group, greenlet
+    gc.collect()
+    assert gone() is None
+
+
+def test_several_may_take_from_one_imap(capfd):
+    gate = Event()
+    found = Pool(5).imap_unordered(lambda number: (gate.wait(), number)[1], range(4))
+    takers = [verdigris.spawn(lambda: list(found)) for _ in range(3)]
+    verdigris.sleep(0)
+    takers[0].kill(block=False)
+    gate.set()
+    verdigris.joinall(takers, timeout=5)
+    assert sorted(takers[1].value + takers[2].value) == [0, 1, 2, 3]
+
+
+def test_an_imap_tells_how_much_has_piled_up():
+    gates = [Event() for _ in range(3)]
+    found = Pool(5).imap(Event.wait, gates)
+    found.join()
+    assert len(found.queue) == 0
+    for gate in gates[1:]:
+        gate.set()
+    verdigris.idle()
+    assert len(found.queue) == 2
+    gates[0].set()
+    assert next(found) is True
+    assert list(found) == [True, True]
+
+
+def test_imap_by_threads():
+    pool = ThreadPool(2)
+    assert pool.map(str, range(20)) == [str(number) for number in range(20)]
+    assert sorted(pool.imap_unordered(lambda a, b: a + b, [1, 2], [3, 4], maxsize=1)) == [4, 6]
+    pool.kill()
+
+
+def test_the_exception_of_a_map_is_that_of_the_call(capfd):
+    def fail(number):
+        raise LookupError(number)
+
+    found = Pool(2).imap(fail, range(2))
+    for number in range(2):
+        with pytest.raises(LookupError, match=str(number)):
+            next(found)
+    assert list(found) == []

@@ -8,9 +8,9 @@ A `map` inside a greenlet of a pool that is full waits for itself for ever, as g
 
 from queue import Full
 
+from . import _core
 from ._core import GreenletExit, Timeout, getcurrent, joinall, kill, sleep
 from ._imap import IMap, IMapUnordered
-from .event import Event
 from .greenlet import Greenlet
 from .lock import DummySemaphore, Semaphore
 
@@ -104,67 +104,25 @@ class Mapping:
         return False
 
 
-class Group(Mapping):
+class Group(_core.Group, Mapping):
     """Greenlets that are joined or killed together. `in`, `len` and iteration see those
-    that have not ended."""
+    that have not ended.
+
+    `spawn`, `start`, `add` and `discard` are the base's; each may be overridden.
+    """
 
     def __init__(self, *greenlets):
         """Begin with `greenlets`, each an existing one, or nothing."""
         if len(greenlets) == 1 and not hasattr(greenlets[0], "rawlink"):
             greenlets = tuple(greenlets[0])
-        self.greenlets = set()
-        self.dying = set()
-        self._empty_event = Event()
-        self._empty_event.set()
         for greenlet in greenlets:
             self.add(greenlet)
 
     def __repr__(self):
         return f"<{type(self).__name__} at 0x{id(self):x} {self.greenlets}>"
 
-    def __len__(self):
-        return len(self.greenlets)
-
-    def __contains__(self, greenlet):
-        return greenlet in self.greenlets
-
     def __iter__(self):
         return iter(self.greenlets)
-
-    def add(self, greenlet):
-        """Take in a greenlet; it leaves by itself when it ends. A raw one stays until `discard`."""
-        if greenlet in self.greenlets:
-            return
-        rawlink = getattr(greenlet, "rawlink", None)
-        if rawlink is not None:
-            rawlink(self._discard)
-        self.greenlets.add(greenlet)
-        self._empty_event.clear()
-
-    def _discard(self, greenlet):
-        if greenlet not in self.greenlets:
-            return False
-        self.greenlets.discard(greenlet)
-        self.dying.discard(greenlet)
-        if not self.greenlets:
-            self._empty_event.set()
-        return True
-
-    def discard(self, greenlet):
-        """Let go of a greenlet, which goes on running."""
-        if self._discard(greenlet) and hasattr(greenlet, "unlink"):
-            greenlet.unlink(self._discard)
-
-    def start(self, greenlet):
-        """Take in a greenlet that was made and not yet started, and start it."""
-        self.add(greenlet)
-        greenlet.start()
-
-    def spawn(self, *args, **kwargs):
-        """Make a `greenlet_class` of the arguments, start it in the group, return it."""
-        greenlet = self.greenlet_class(*args, **kwargs)
-        self.start(greenlet)
-        return greenlet
 
     def full(self):
         """Whether there is no room: never, in a group."""
@@ -251,34 +209,6 @@ class Pool(Group):
     def wait_available(self, timeout=None):
         """Wait until there is room, at most `timeout` seconds; the number of free places."""
         return self._semaphore.wait(timeout=timeout)
-
-    def start(self, greenlet, *args, **kwargs):
-        """`add` with these arguments, then start the greenlet."""
-        self.add(greenlet, *args, **kwargs)
-        greenlet.start()
-
-    def add(self, greenlet, blocking=True, timeout=None):
-        """Take in a greenlet, waiting for room if `blocking`, at most `timeout` seconds.
-
-        Raises:
-            PoolFull: there was no room.
-        """
-        if greenlet in self.greenlets:
-            return
-        if not self._semaphore.acquire(blocking=blocking, timeout=timeout):
-            raise PoolFull
-        try:
-            super().add(greenlet)
-        except BaseException:
-            self.greenlets.discard(greenlet)
-            self._semaphore.release()
-            raise
-
-    def _discard(self, greenlet):
-        was_member = super()._discard(greenlet)
-        if was_member:
-            self._semaphore.release()
-        return was_member
 
 
 class _ValueTo:

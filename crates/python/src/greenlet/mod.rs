@@ -33,6 +33,7 @@ pub mod trace;
 use pyo3::prelude::*;
 
 pub use object::GreenletRef;
+pub use task_class::construct;
 pub use task_methods::killer;
 pub use thread::Thread;
 

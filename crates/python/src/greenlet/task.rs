@@ -100,6 +100,17 @@ impl Task {
         self.error.get(py).map(PyErr::from_value)
     }
 
+    /// What it has come to: its value, or the exception that ended it.
+    pub fn outcome<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Bound<'py, PyAny>> {
+        match self.error.get(py) {
+            Some(error) => Err(error),
+            None => Ok(self
+                .value
+                .get(py)
+                .unwrap_or_else(|| py.None().into_bound(py))),
+        }
+    }
+
     pub fn each_object(&self, see: &mut impl FnMut(*mut ffi::PyObject)) {
         let slots = [
             &self.function,
@@ -242,7 +253,7 @@ unsafe extern "C" {
 }
 
 /// What a class has under `name`, by itself or by its bases, without binding it.
-pub(super) fn lookup<'py>(
+pub fn lookup<'py>(
     class: &Bound<'py, PyType>,
     name: &Bound<'py, PyString>,
 ) -> Option<Bound<'py, PyAny>> {

@@ -144,7 +144,7 @@ pub(super) fn is_plain(class: &Bound<'_, PyType>) -> bool {
 }
 
 /// Makes `cls(*args, **kwargs)`; `first` arguments are left out.
-pub(super) fn construct<'py>(
+pub fn construct<'py>(
     class: &Bound<'py, PyAny>,
     args: Args<'py>,
     first: usize,

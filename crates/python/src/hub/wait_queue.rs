@@ -9,9 +9,9 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::callback::{Callback, Queued};
 use super::event_loop::EventLoop;
-use super::gather::Gather;
 use super::job::Job;
 use super::limit::Limit;
+use super::native_link::NativeLink;
 use super::waiter::{Waiter, Wake};
 use crate::gil::{GilCell, Ref};
 
@@ -52,8 +52,7 @@ enum Entry {
         /// The loop of the thread that linked it, which is to run it, whoever notifies.
         home: Option<Py<EventLoop>>,
     },
-    /// Like a callback, but it runs no Python, so it is told at once.
-    Gather(Py<Gather>),
+    Native(NativeLink),
 }
 
 /// Where a callback is.
@@ -178,7 +177,7 @@ impl WaitQueue {
                         error.write_unraisable(py, Some(owner));
                     }
                 }
-                Some(Entry::Gather(gather)) => gather.get().arrive(py, owner),
+                Some(Entry::Native(link)) => link.tell(py, owner),
                 None => break,
             }
         }
@@ -218,7 +217,7 @@ impl WaitQueue {
             Some(Entry::Callback { callback, .. }) => {
                 Some((Link::Entry(number), callback.clone_ref(py)))
             }
-            Some(Entry::Gather(gather)) => Some((Link::Entry(number), gather.clone_ref(py).into())),
+            Some(Entry::Native(link)) => Some((Link::Entry(number), link.object_ref(py))),
             Some(Entry::Greenlet(_)) | None => None,
         });
         told.chain(entries).collect()
@@ -237,14 +236,34 @@ impl WaitQueue {
 
     /// Adds a callback, to be run in the hub.
     pub fn rawlink(&self, py: Python<'_>, callback: Py<PyAny>) {
-        let entry = match callback.bind(py).cast::<Gather>() {
-            Ok(gather) => Entry::Gather(gather.clone().unbind()),
-            Err(_) => Entry::Callback {
+        let entry = match NativeLink::of(callback.bind(py)) {
+            Some(link) => Entry::Native(link),
+            None => Entry::Callback {
                 callback: callback.into(),
                 home: EventLoop::current(py).ok().map(Bound::unbind),
             },
         };
         self.queue.borrow_mut(py).push(entry);
+    }
+
+    /// Adds a link that is told at once.
+    pub fn push_native(&self, py: Python<'_>, link: NativeLink) {
+        self.queue.borrow_mut(py).push(Entry::Native(link));
+    }
+
+    /// Takes out the oldest of those links to `object`. False if there is none.
+    pub fn unlink_native(&self, py: Python<'_>, object: &Bound<'_, PyAny>) -> bool {
+        let entry = {
+            let mut queue = self.queue.borrow_mut(py);
+            let index = queue.entries.iter().position(
+                |entry| matches!(entry, Some(Entry::Native(link)) if link.object().is(object)),
+            );
+            index.and_then(|index| {
+                let number = queue.first + index as u64;
+                queue.remove(number)
+            })
+        };
+        entry.is_some()
     }
 
     /// Takes out the oldest callback that is equal to `callback`. False if there is none.
@@ -293,8 +312,10 @@ impl WaitQueue {
     fn each_callback<E>(&self, mut see: impl FnMut(&Py<PyAny>) -> Result<(), E>) -> Result<(), E> {
         self.queue.inspect(|queue| {
             for entry in queue.entries.iter().flatten() {
-                if let Entry::Callback { callback, .. } = entry {
-                    see(callback.as_py())?;
+                match entry {
+                    Entry::Callback { callback, .. } => see(callback.as_py())?,
+                    Entry::Native(link) => see(link.object())?,
+                    Entry::Greenlet(_) => {}
                 }
             }
             Ok(())

@@ -72,7 +72,7 @@ impl Event {
     }
 
     /// Sets the flag and wakes all that wait.
-    fn set(slf: &Bound<'_, Self>) {
+    pub fn set(slf: &Bound<'_, Self>) {
         let event = slf.get();
         event.flag.store(true, Relaxed);
         let woken = event.queue.notify_all(slf.py(), slf.as_any());
@@ -80,7 +80,8 @@ impl Event {
     }
 
     /// Unsets the flag. Who has been woken already stays woken.
-    fn clear(&self) {
+    #[pyo3(name = "clear")]
+    pub fn unset(&self) {
         self.flag.store(false, Relaxed);
     }
 

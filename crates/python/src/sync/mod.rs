@@ -14,9 +14,11 @@ mod bounded_semaphore;
 mod counter;
 mod current;
 mod event;
+mod group;
 mod linkable;
 mod local;
 mod lock;
+mod outcomes;
 mod queue;
 mod rlock;
 mod semaphore;
@@ -24,6 +26,8 @@ mod timeout;
 
 use pyo3::prelude::*;
 
+pub use group::Group;
+pub use outcomes::Outcomes;
 pub use timeout::Timeout;
 
 /// Adds the names of this module to `_core`.
@@ -38,5 +42,8 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(local::local_dict_of, module)?)?;
     timeout::register(module.py())?;
     module.add_class::<Timeout>()?;
+    group::register(module.py())?;
+    module.add_class::<Group>()?;
+    module.add_class::<Outcomes>()?;
     queue::register(module)
 }

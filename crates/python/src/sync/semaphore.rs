@@ -95,7 +95,9 @@ impl Semaphore {
         }
         let permits = self.permits() + 1;
         self.counter.set(permits);
-        self.queue.notify_all(py, owner);
+        if !self.queue.is_unused(py) {
+            self.queue.notify_all(py, owner);
+        }
         permits
     }
 }

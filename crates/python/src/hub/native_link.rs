@@ -1,0 +1,58 @@
+//! Links that run no Python, so that whoever ends or becomes ready tells them at once.
+//!
+//! Any other callback is a job for the hub: an object, a place in the run queue, and a switch to the hub and back.
+
+use pyo3::prelude::*;
+
+use super::gather::Gather;
+use crate::gil::Ref;
+use crate::sync::{Group, Outcomes};
+
+/// Who is told.
+pub enum NativeLink {
+    /// Whoever waits for several things at once.
+    Gather(Py<Gather>),
+    /// A group that the greenlet is a member of, and leaves when it ends.
+    Group(Py<Group>),
+    /// The results of a map, for which this is the call with that number.
+    Outcome(Py<Outcomes>, u64),
+}
+
+impl NativeLink {
+    /// The link that a callback is, if it is one that runs no Python.
+    pub fn of(callback: &Bound<'_, PyAny>) -> Option<Self> {
+        let gather = callback.cast::<Gather>().ok()?;
+        Some(Self::Gather(gather.clone().unbind()))
+    }
+
+    /// Tells it that `source` has ended, or is ready. It is spent then.
+    pub fn tell(self, py: Python<'_>, source: &Bound<'_, PyAny>) {
+        match self {
+            Self::Gather(gather) => gather.into_bound(py).get().arrive(py, source),
+            Self::Group(group) => {
+                let group = group.into_bound(py);
+                if let Err(error) = Group::let_go(&group, source) {
+                    error.write_unraisable(py, Some(&group));
+                }
+            }
+            Self::Outcome(outcomes, number) => {
+                let outcomes = outcomes.into_bound(py);
+                outcomes.get().arrive(number, source);
+            }
+        }
+    }
+
+    /// The object that it is unlinked by.
+    pub fn object(&self) -> &Py<PyAny> {
+        match self {
+            Self::Gather(gather) => gather.as_any(),
+            Self::Group(group) => group.as_any(),
+            Self::Outcome(outcomes, _) => outcomes.as_any(),
+        }
+    }
+
+    /// The same, as a new reference.
+    pub fn object_ref(&self, py: Python<'_>) -> Ref {
+        self.object().clone_ref(py).into()
+    }
+}
