@@ -244,7 +244,7 @@ class Config:
         "VERDIGRIS_COMPACT_AFTER",
         _core.get_compact_after(),
         idle_time,
-        "Seconds, up to twice as many, that a greenlet waits before its stack is compacted: kept in the heap, in about a "
+        "Seconds, up to twice as many, that a greenlet waits before its stack is compacted: kept in the heap, in a "
         "quarter of the memory, until it goes on. None never does. gevent has no such setting.",
         apply=_core.set_compact_after,
     )

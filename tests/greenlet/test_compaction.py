@@ -4,6 +4,7 @@ import gc
 import sys
 
 import pytest
+
 import verdigris
 from programs import output_of
 from verdigris import _core

@@ -102,12 +102,12 @@ fn is_kept(word: u64) -> bool {
     cfg!(coro_valgrind) || word != 0
 }
 
-/// Returns the memory of stacks of whose contents there are images. Neighbours that follow one another go in one system
-/// call: best have them in the order in which they lie.
+/// Returns the memory of stacks of whose contents there are images. Neighbours go in one system call.
 ///
 /// # Safety
-/// Nothing runs on them, and each one's image is put back before what is suspended there goes on.
-pub unsafe fn release(stacks: &[&Stack]) {
+/// Nothing runs on them, and before what is suspended on one goes on, [`Stack::restore_guard`] is called and its image is
+/// put back.
+pub unsafe fn release(stacks: &mut [&Stack]) {
     // SAFETY: by contract nobody needs what is there now.
-    unsafe { Stack::discard(stacks) };
+    unsafe { Stack::vacate(stacks) };
 }

@@ -31,10 +31,11 @@
 
 #![expect(unsafe_code, reason = "maps memory and hands out pointers into it")]
 
+use std::ffi::c_int;
 use std::io;
 use std::ops::Range;
 use std::process::abort;
-use std::ptr::null_mut;
+use std::ptr::{self, null_mut};
 use std::slice;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -52,6 +53,8 @@ pub struct Stack {
     top: *mut u8,
     slot: u32,
     guard: Guard,
+    /// Whether the guard is away: `vacate`.
+    bare: AtomicBool,
     /// Whether the memory has been returned to the system since it was last in use.
     released: bool,
     _registration: Registration,
@@ -114,6 +117,7 @@ impl Stack {
             );
             abort();
         }
+        self.restore_guard();
         sanitizer::unused(self.memory());
     }
 
@@ -124,33 +128,55 @@ impl Stack {
 
     /// Returns the memory of unused stacks to the system; neighbours that follow one another go together.
     pub(crate) fn release_all(stacks: &mut [Stack]) {
-        let unused: Vec<&Stack> = stacks.iter().filter(|stack| !stack.released).collect();
-        // SAFETY: nothing lives there: a pool holds these stacks, or one is being dropped, and `Context::new` has the
-        // caller keep a stack for as long as it is in use.
-        unsafe { Stack::discard(&unused) };
+        let mut unused: Vec<&Stack> = stacks.iter().filter(|stack| !stack.released).collect();
+        unused.sort_unstable_by_key(|stack| stack.top);
+        for run in unused.chunk_by(|stack, next| stack.is_followed_by(next)) {
+            let memory = run[0].memory().start..run[run.len() - 1].memory().end;
+            // SAFETY: nothing lives there: a pool holds these stacks, or one is being dropped, and `Context::new` has
+            // the caller keep a stack for as long as it is in use. What lies in between are guards, which hold nothing
+            // and stay.
+            unsafe { discard(&memory) };
+        }
         stacks.iter_mut().for_each(|stack| stack.released = true);
     }
 
-    /// Returns the memory of stacks to the system, whatever they hold; they read as zeros then.
+    /// Returns the memory of stacks to the system, whatever they hold; they read as zeros then. Of long runs of neighbours
+    /// also the page tables, where the kernel does that (Linux 6.14, for ranges without marks).
     ///
     /// # Safety
-    /// Nobody needs what is there, or reads or writes it meanwhile.
-    pub(crate) unsafe fn discard(stacks: &[&Stack]) {
-        let mut pending: Range<usize> = 0..0;
-        for (at, stack) in stacks.iter().enumerate() {
-            if at > 0 && stacks[at - 1].is_followed_by(stack) {
-                // What lies between the two is a guard; it holds nothing, and stays.
-                pending.end = stack.memory().end;
-            } else if at > 0 && stack.is_followed_by(stacks[at - 1]) {
-                pending.start = stack.memory().start;
+    /// Nobody needs what is there, or reads or writes it, until it is put back after `restore_guard`.
+    pub(crate) unsafe fn vacate(stacks: &mut [&Stack]) {
+        stacks.sort_unstable_by_key(|stack| stack.top);
+        for run in stacks.chunk_by(|stack, next| stack.is_followed_by(next)) {
+            let (first, last) = (run[0], run[run.len() - 1]);
+            let memory = if run.len() >= LONG_RUN && run.iter().all(|stack| stack.remove_guard()) {
+                first.guard().start..last.memory().end
             } else {
-                // SAFETY: the caller gives up what is there.
-                unsafe { discard(&pending) };
-                pending = stack.memory();
-            }
+                first.memory().start..last.memory().end
+            };
+            // SAFETY: the caller gives up what is there; guards hold nothing.
+            unsafe { discard(&memory) };
         }
-        // SAFETY: as above.
-        unsafe { discard(&pending) };
+    }
+
+    /// Takes the guard away, if it consists of marks and nothing stands in the way.
+    fn remove_guard(&self) -> bool {
+        let removed = self.guard == Guard::Marked && advise(&self.guard(), MADV_GUARD_REMOVE);
+        self.bare.store(removed, Relaxed);
+        removed
+    }
+
+    /// Puts the guard back where `vacate` has taken it away. Aborts when the system cannot.
+    pub fn restore_guard(&self) {
+        if !self.bare.load(Relaxed) {
+            return;
+        }
+        self.bare.store(false, Relaxed);
+        let guard = self.guard();
+        if !advise(&guard, MADV_GUARD_INSTALL) && !protect(&guard) {
+            eprintln!("fatal: no memory for the guard of a stack");
+            abort();
+        }
     }
 
     /// Whether `next` is the stack above this one, with nothing in between that must not be discarded with both.
@@ -188,12 +214,23 @@ impl Stack {
 /// # Safety
 /// Nobody needs what is in `memory`, whose pages belong to stacks.
 unsafe fn discard(memory: &Range<usize>) {
-    if memory.is_empty() {
-        return;
-    }
-    let start = std::ptr::with_exposed_provenance_mut(memory.start);
+    let start = ptr::with_exposed_provenance_mut(memory.start);
     // SAFETY: by contract. Should it fail, as it does for memory that is locked, the pages just stay as they are.
     unsafe { libc::madvise(start, memory.len(), libc::MADV_DONTNEED) };
+}
+
+/// Puts marks on the pages of a guard, or takes them away; false: the system refuses.
+fn advise(guard: &Range<usize>, advice: c_int) -> bool {
+    let start = ptr::with_exposed_provenance_mut(guard.start);
+    // SAFETY: the pages of a guard belong to a slot of ours, and hold nothing.
+    unsafe { libc::madvise(start, guard.len(), advice) == 0 }
+}
+
+/// Makes the pages of a guard inaccessible; false if the process has too many mappings.
+fn protect(guard: &Range<usize>) -> bool {
+    let start = ptr::with_exposed_provenance_mut(guard.start);
+    // SAFETY: as above.
+    unsafe { libc::mprotect(start, guard.len(), libc::PROT_NONE) == 0 }
 }
 
 impl Drop for Stack {
@@ -358,6 +395,7 @@ impl Slab {
             top,
             slot,
             guard,
+            bare: AtomicBool::new(false),
             released: true,
             _registration: registration,
         };
@@ -366,18 +404,16 @@ impl Slab {
     }
 
     fn install_guard(&self, slot: u32) -> Guard {
-        let base = self.slot(slot).cast();
+        let base = self.slot(slot).expose_provenance();
+        let guard = base..base + GUARD;
         if self.shape.guard == Guard::Marked && !UNMARKABLE.load(Relaxed) {
-            // SAFETY: the guard's pages belong to this slot, which is only now being cut.
-            if unsafe { libc::madvise(base, GUARD, MADV_GUARD_INSTALL) } == 0 {
+            if advise(&guard, MADV_GUARD_INSTALL) {
                 return Guard::Marked;
             }
             UNMARKABLE.store(true, Relaxed);
         }
         if self.shape.guard != Guard::Canary {
-            // SAFETY: as above. It fails when the process has too many mappings.
-            let protect = || unsafe { libc::mprotect(base, GUARD, libc::PROT_NONE) } == 0;
-            if PROTECTED.fetch_add(1, Relaxed) < PROTECTED_MAX && protect() {
+            if PROTECTED.fetch_add(1, Relaxed) < PROTECTED_MAX && protect(&guard) {
                 return Guard::Protected;
             }
             PROTECTED.fetch_sub(1, Relaxed);
@@ -428,8 +464,12 @@ static PROTECTED: AtomicUsize = AtomicUsize::new(0);
 /// Each splits a mapping in two, and Linux allows a process 65 530 by default: leave most of them to others.
 const PROTECTED_MAX: usize = 10_000;
 
-/// From `<asm-generic/mman-common.h>`; the `libc` crate has no name for it yet.
-const MADV_GUARD_INSTALL: libc::c_int = 102;
+/// From `<asm-generic/mman-common.h>`; the `libc` crate has no names for them yet.
+const MADV_GUARD_INSTALL: c_int = 102;
+const MADV_GUARD_REMOVE: c_int = 103;
+
+/// Neighbours for which it is worth while to take the guards away: two stacks share a page table.
+const LONG_RUN: usize = 4;
 
 /// Bytes of guard. Four pages rather than one, since C code compiled without stack probes steps over a single page
 /// with any local array larger than that. Costs nothing: no memory stands behind it.

@@ -60,6 +60,38 @@ fn a_dead_canary_aborts_and_says_why() {
 }
 
 #[test]
+#[ignore = "dies; run by the test below"]
+fn overflows_marks_that_were_away() {
+    let slab = slab(Guard::Marked, 6);
+    let stacks: Vec<Stack> = std::iter::from_fn(|| slab.cut()).collect();
+    if stacks.iter().any(|stack| stack.guard != Guard::Marked) {
+        abort_like_an_overflow(); // This kernel has no marks.
+    }
+    // SAFETY: nothing is on them.
+    unsafe { Stack::vacate(&mut stacks.iter().collect::<Vec<_>>()) };
+    assert!(stacks.iter().all(|stack| stack.bare.load(Relaxed)));
+    let below = stacks[2].limit().wrapping_sub(8);
+    // SAFETY: the guard is away, and the page is the slab's.
+    unsafe { below.write_volatile(1) };
+    stacks[2].restore_guard();
+    // SAFETY: deliberately not safe; the process is to die of it.
+    unsafe { below.write_volatile(1) };
+}
+
+fn abort_like_an_overflow() {
+    // SAFETY: ends the process, as the test expects.
+    unsafe { libc::raise(libc::SIGSEGV) };
+}
+
+#[test]
+fn marks_that_were_away_end_the_process_again() {
+    assert_eq!(
+        dying("stack::tests::overflows_marks_that_were_away").0,
+        Some(libc::SIGSEGV)
+    );
+}
+
+#[test]
 fn a_canary_survives_ordinary_use_and_release() {
     let slab = slab(Guard::Canary, 1);
     let mut stack = slab.cut().unwrap();

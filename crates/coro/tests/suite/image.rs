@@ -48,9 +48,9 @@ fn suspended(count: usize) -> (Vec<Coroutine>, Vec<Image>) {
 #[test]
 fn an_image_put_back_is_all_that_a_computation_needs() {
     let (all, images) = suspended(9);
-    let stacks: Vec<&Stack> = all.iter().map(Coroutine::stack).collect();
+    let mut stacks: Vec<&Stack> = all.iter().map(Coroutine::stack).collect();
     // SAFETY: nothing runs on them, and the images are put back below.
-    unsafe { release(&stacks) };
+    unsafe { release(&mut stacks) };
     for (coroutine, image) in all.iter().zip(images) {
         let data = coroutine.stack().data().0.cast::<usize>();
         // SAFETY: mapped, and zeros until the image is put back.
@@ -58,6 +58,7 @@ fn an_image_put_back_is_all_that_a_computation_needs() {
             if !cfg!(coro_valgrind) {
                 assert_eq!(data.read(), 0, "its memory was not returned");
             }
+            coroutine.stack().restore_guard();
             image.put_back();
             assert_eq!(
                 [data.read(), data.add(1).read(), data.add(2).read()],
@@ -84,9 +85,9 @@ fn zeros_take_no_room() {
 #[test]
 fn released_neighbours_leave_others_alone() {
     let (all, mut images) = suspended(6);
-    let gone: Vec<&Stack> = [0, 1, 4].map(|at| all[at].stack()).into();
+    let mut gone: Vec<&Stack> = [0, 1, 4].map(|at| all[at].stack()).into();
     // SAFETY: as above; of these three the images are put back.
-    unsafe { release(&gone) };
+    unsafe { release(&mut gone) };
     for at in [4, 1, 0] {
         let image = images.swap_remove(at);
         // SAFETY: nothing has run there.

@@ -72,9 +72,8 @@ impl Round {
                 stacks.push(stack);
             }
         }
-        stacks.sort_unstable_by_key(|stack| stack.top());
         // SAFETY: the images were taken just now, no Python ran since, and `Inner::restore` puts them back.
-        unsafe { coro::release(&stacks) };
+        unsafe { coro::release(&mut stacks) };
         self.compacted += stacks.len();
         self.next += part.len();
         part.len() < count
@@ -120,9 +119,14 @@ impl Inner {
     #[cold]
     #[inline(never)]
     fn put_back(&self) {
-        if let Some(image) = self.image.take() {
-            // SAFETY: the image is of this stack, which the greenlet still holds; it has not run since.
-            unsafe { image.put_back() };
+        // SAFETY: the stack is only looked at; the image is of it, and the greenlet has not run since.
+        unsafe {
+            if let Some(stack) = &*self.stack.as_ptr()
+                && let Some(image) = self.image.take()
+            {
+                stack.restore_guard();
+                image.put_back();
+            }
         }
     }
 }
