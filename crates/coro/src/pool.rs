@@ -4,14 +4,16 @@
 //! no system call; a used stack keeps its memory until more than [`KEEP`] such lie idle, and then the longest idle ones
 //! return theirs, [`BATCH`] at a time, so a program that swings around the mark doesn't pay at every swing.
 //!
-//! The rest comes down when somebody has the time for it: [`Pool::trim_idle`] looks which stacks nobody has needed since
-//! it was called last, returns their memory, and unmaps the slabs in which nothing else lies. That also returns their
-//! page tables, which are half as much again.
+//! The rest comes down later: [`Pool::trim_idle`] looks which stacks nobody has needed since it was called last, returns
+//! their memory, and unmaps the slabs in which nothing else lies. That also returns their page tables, which are half as
+//! much again. It is for who has time to spare to call; the pool does so by itself only when stacks come back, some
+//! seconds after the last time.
 
 use std::collections::HashMap;
 use std::io;
 use std::ptr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::stack::{Shape, Slab, Stack};
 
@@ -48,6 +50,9 @@ pub struct Pool {
     released: usize,
     /// The fewest idle stacks that there were since `trim_idle` was called last.
     least: usize,
+    /// When that was, and how many stacks came back since somebody looked at the clock.
+    trimmed: Instant,
+    given: u32,
 }
 
 impl Pool {
@@ -65,6 +70,8 @@ impl Pool {
             free: Vec::new(),
             released: 0,
             least: 0,
+            trimmed: Instant::now(),
+            given: 0,
         })
     }
 
@@ -109,6 +116,18 @@ impl Pool {
         if self.free.len() - self.released >= KEEP + BATCH {
             self.release(BATCH);
         }
+        self.given += 1;
+        if self.given == LOOK {
+            self.given = 0;
+            self.trim_at_times();
+        }
+    }
+
+    #[cold]
+    fn trim_at_times(&mut self) {
+        if self.trimmed.elapsed() >= PERIOD {
+            self.trim_idle();
+        }
     }
 
     /// Returns the memory of all idle stacks to the system. They stay in the pool; their next use is slower.
@@ -130,6 +149,7 @@ impl Pool {
             self.free.shrink_to(2 * self.free.len());
         }
         self.least = self.free.len();
+        self.trimmed = Instant::now();
         let more = self.free.len() - self.released > WARM;
         (idle.saturating_sub(before), more)
     }
@@ -208,6 +228,12 @@ const KEEP: usize = 4096;
 /// How many return it at once.
 const BATCH: usize = 64;
 
+/// From one time that a pool trims itself to the next, at least.
+const PERIOD: Duration = Duration::from_secs(5);
+
+/// Stacks that come back between two looks at the clock.
+const LOOK: u32 = 64;
+
 /// Idle stacks that keep their memory whatever happens: the next few greenlets find one ready.
 const WARM: usize = 64;
 
@@ -216,3 +242,26 @@ const SLAB_MIN: u32 = 8;
 
 /// Stacks in the largest slabs: 4 GiB of address space by default.
 const SLAB_MAX: u32 = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_that_nobody_trims_does_so_itself() {
+        let mut pool = Pool::new(Config::default()).unwrap();
+        let stacks: Vec<Stack> = (0..1000).map(|_| pool.take().unwrap()).collect();
+        stacks.into_iter().for_each(|stack| pool.give(stack));
+        for (idle, rounds) in [(1000, 1), (600, 2)] {
+            for _ in 0..rounds {
+                pool.trimmed -= PERIOD;
+                for _ in 0..LOOK {
+                    let stack = pool.take().unwrap();
+                    pool.give(stack);
+                }
+            }
+            assert!(pool.free.len() <= idle, "{} are left", pool.free.len());
+        }
+        assert!(pool.released >= pool.free.len() - WARM - 1);
+    }
+}
