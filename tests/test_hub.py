@@ -153,6 +153,64 @@ class TestDestroy:
         assert get_hub().threadpool.apply(thread) == (False, 0)
 
 
+class TestAnotherLoop:
+    """`hub.loop` may be assigned an object that passes on to the loop."""
+
+    class Observer:
+        def __init__(self, loop):
+            self.loop = loop
+            self.looks = 0
+            self.scheduled = []
+
+        def __getattr__(self, name):
+            return getattr(self.loop, name)
+
+        def update_now(self):
+            self.looks += 1
+            self.loop.update_now()
+
+        def run_callback_threadsafe(self, callback, *args):
+            self.scheduled.append((callback, args))
+            return self.loop.run_callback_threadsafe(callback, *args)
+
+    @pytest.fixture
+    def observer(self):
+        hub = get_hub()
+        loop = hub.loop
+        hub.loop = self.Observer(loop)
+        yield hub.loop
+        hub.loop = loop
+
+    def test_it_is_told_when_a_timer_looks_at_the_clock(self, observer):
+        gevent.sleep(0.001)
+        assert observer.looks == 1
+        with gevent.Timeout(60):
+            assert observer.looks == 2
+        get_hub().loop = observer.loop
+        gevent.sleep(0.001)
+        assert observer.looks == 2
+
+    def test_it_is_asked_when_another_thread_schedules_a_link(self, observer):
+        event = gevent.event.Event()
+        called = []
+        event.rawlink(called.append)
+        get_hub().threadpool.apply(event.set)
+        gevent.sleep(0)
+        assert called == [event]
+        assert (called.append, (event,)) in observer.scheduled
+
+    @pytest.mark.parametrize("flags", ["epoll", ["epoll"], 4])
+    def test_a_backends_name_makes_a_loop(self, flags):
+        def backend():
+            hub = Hub(flags, default=False)
+            try:
+                return hub.loop.backend, hub.loop.default
+            finally:
+                hub.destroy()
+
+        assert get_hub().threadpool.apply(backend) == ("epoll", False)
+
+
 INTERRUPTED = {
     "in a sleep": "verdigris.sleep(60)",
     "in a join": "verdigris.spawn(verdigris.sleep, 60).join()",

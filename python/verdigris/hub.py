@@ -29,6 +29,7 @@ from ._core import (
 )
 from ._core import set_hub as _set_hub
 from ._ident import IdentRegistry
+from ._loop_slot import LoopSlot
 from ._report import print_exception
 from ._signal_handler import signal_handler
 from ._waiter import Waiter
@@ -75,27 +76,31 @@ class Hub(greenlet):
     #: How many native threads the pool of the hub has.
     threadpool_size = 10
     name = ""
+    #: The loop that it runs. An object that passes on to it may be put in its place, such as one that counts calls.
+    loop = LoopSlot()
     #: The `_monitor.PeriodicMonitoringThread` that watches it, if there is one.
     periodic_monitoring_thread = None
 
     def __init__(self, loop=None, default=None):
         """Become the hub of this thread.
 
-        `loop`: what it runs; None makes one. `default`: whether that is the default loop, which outlives
-        the hub; None says so in the main thread.
+        `loop`: what it runs; None makes one, and so does a backend's name, of which there is one. `default`:
+        whether that is the default loop, which outlives the hub; None says so in the main thread.
         """
         super().__init__(parent=_main_greenlet())
         if default is None:
             default = get_ident() == main_thread().ident
         if loop is None and default:
             loop = _take_kept_loop()
-        self.loop = self.loop_class(default=default) if loop is None else loop
+        if loop is None or isinstance(loop, (str, int, list, tuple)):
+            loop = self.loop_class(loop, default)
+        self.loop = loop
         self.thread_ident = get_ident()
         self._resolver = None
         self._threadpool = None
         self.ident_registry = IdentRegistry()
         self._exception_stream = _STDERR
-        _set_hub(self, self.loop)
+        _set_hub(self, loop)
 
     def __repr__(self):
         state = "destroyed" if self.loop is None else repr(self.loop)

@@ -95,6 +95,7 @@ pub struct EventLoop {
     pub(super) sources: GilCell<Sources>,
     pub(super) watchers: GilCell<Watchers>,
     pub(super) hub: GilCell<Option<Ref>>,
+    pub(super) stand_in: GilCell<Option<Ref>>,
     /// Which thread runs it, as `thread::identity` tells: others must wake it.
     pub(super) home: AtomicUsize,
     is_default: bool,
@@ -172,9 +173,15 @@ impl EventLoop {
     /// Ends its poll, if this is not the thread that it runs in.
     #[inline]
     pub(super) fn wake_from_afar(&self) {
-        if self.home.load(Ordering::Relaxed) != thread::identity() {
+        if self.is_elsewhere() {
             self.waker.wake();
         }
+    }
+
+    /// Whether it is another thread that runs it.
+    #[inline]
+    pub fn is_elsewhere(&self) -> bool {
+        self.home.load(Ordering::Relaxed) != thread::identity()
     }
 
     /// The greenlet that is to run next, if the next job is one and the batch is not at its end.
@@ -472,6 +479,7 @@ impl EventLoop {
             sources: GilCell::default(),
             watchers: GilCell::default(),
             hub: GilCell::default(),
+            stand_in: GilCell::default(),
             home: AtomicUsize::new(thread::identity()),
             is_default: default.unwrap_or(true),
         })
@@ -507,6 +515,7 @@ impl EventLoop {
             mem::take(&mut *self.jobs.borrow_mut(py)),
             self.hub.borrow_mut(py).take(),
             self.error_handler.borrow_mut(py).take(),
+            self.stand_in.borrow_mut(py).take(),
             mem::take(&mut *self.timers.borrow_mut(py)),
         );
         drop(dropped);

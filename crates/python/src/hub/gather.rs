@@ -69,6 +69,17 @@ impl Gather {
         }
     }
 
+    /// Has the one who waits, if there is one, look whether there is anything left to wait for.
+    fn wake(&self, py: Python<'_>) {
+        let waiter = {
+            let state = self.0.borrow(py);
+            state.waiter.as_ref().map(|waiter| waiter.clone_ref(py))
+        };
+        if let Some(waiter) = waiter {
+            waiter.wake(py);
+        }
+    }
+
     fn is_awaited(&self, py: Python<'_>) -> bool {
         self.0.borrow(py).waiter.is_some()
     }
@@ -163,8 +174,8 @@ pub fn wait_for<'py>(
 ///
 /// Returns an iterator over `objects` in the order in which they become ready, which ends after
 /// `count` of them or after `timeout` seconds in all. It is a context manager, too: leaving the
-/// block ends the waiting. One greenlet at a time may wait for the next: another gets
-/// ConcurrentObjectUseError.
+/// block ends the waiting, also that of another greenlet, for which the iterator ends. One greenlet at a time may wait
+/// for the next: another gets ConcurrentObjectUseError.
 #[pyfunction]
 #[pyo3(signature = (objects, timeout = Limit::None, count = None), text_signature = "(objects, timeout=None, count=None)")]
 pub fn iwait(
@@ -216,7 +227,10 @@ impl WaitIterator {
             .into_iter()
             .map(|object| object.into_bound(py))
             .collect();
-        unlink(self.gather.bind(py), &objects)
+        let unlinked = unlink(self.gather.bind(py), &objects);
+        // It would wait for ever for what is no longer linked: for it, the iterator ends.
+        self.gather.get().wake(py);
+        unlinked
     }
 
     fn limit(&self, py: Python<'_>) -> Limit {
@@ -250,7 +264,11 @@ impl WaitIterator {
                 }
                 return Err(error);
             }
-            if let Some(object) = gather.take_one(py) {
+            // It may have ended meanwhile.
+            let left = self.state.borrow(py).left;
+            if left > 0
+                && let Some(object) = gather.take_one(py)
+            {
                 self.state.borrow_mut(py).left = left - 1;
                 if left == 1 {
                     self.finish(py)?;

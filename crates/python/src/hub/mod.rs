@@ -22,6 +22,7 @@ mod report;
 mod run_callback;
 mod sleep;
 mod spawn;
+mod stand_in;
 mod timers;
 mod wait_queue;
 mod waiter;

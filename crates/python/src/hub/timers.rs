@@ -79,6 +79,9 @@ impl EventLoop {
         target: TimerTarget,
         keeps_alive: bool,
     ) -> TimerId {
+        if self.has_stand_in(py) {
+            self.tell_of_look(py);
+        }
         let mut reactor = self.reactor.borrow_mut(py);
         let mut timers = self.timers.borrow_mut(py);
         timers.serial = timers.serial.wrapping_add(1);

@@ -197,6 +197,11 @@ impl WaitQueue {
             Some(home) => home,
             None => EventLoop::current(py)?.unbind(),
         };
+        if event_loop.get().has_stand_in(py) && event_loop.get().is_elsewhere() {
+            return event_loop
+                .get()
+                .schedule_by_stand_in(callback.bind(py), owner);
+        }
         let callback = Callback::new(py, callback.into_bound(py), Some(args))?;
         let told = callback.clone_ref(py);
         self.queue.borrow_mut(py).push_told(told);
