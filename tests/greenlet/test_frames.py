@@ -7,6 +7,7 @@ import traceback
 from types import FrameType
 from typing import Any
 
+from programs import output_of
 from raw import getcurrent, greenlet
 
 
@@ -121,3 +122,48 @@ def test_a_generator_of_another_greenlet_has_no_frame_behind_it() -> None:
         yield names(sys._getframe())
 
     assert greenlet(lambda: next(numbers())).switch()[:2] == ["numbers", "<lambda>"]
+
+
+def test_a_collection_on_the_way_to_a_caller_may_end_the_greenlet() -> None:
+    output = output_of("""
+        import gc
+        from verdigris.rawgreenlet import getcurrent, greenlet
+
+        def deep(levels):
+            if levels:
+                deep(levels - 1)
+            else:
+                getcurrent().parent.switch()
+
+        class Ends:
+            def __del__(self):
+                suspended.throw()
+                kept.append(greenlet(overwrite))
+                kept[0].switch(40)
+
+        def overwrite(levels, *rest):
+            same = (levels, rest)
+            if levels:
+                overwrite(levels - 1, same, same, same)
+            else:
+                getcurrent().parent.switch()
+
+        gc.disable()
+        kept, suspended = [], greenlet(deep)
+        suspended.switch(30)
+        thing = Ends()
+        thing.itself = thing
+        del thing
+        gc.set_threshold(1)
+        frame = suspended.gr_frame
+        gc.enable()
+        frame = frame.f_back
+        gc.collect()
+        assert kept and suspended.dead
+        levels = 0
+        while frame:
+            assert frame.f_code is deep.__code__
+            frame, levels = frame.f_back, levels + 1
+        print(levels)
+    """)
+    assert output == "30\n"

@@ -305,6 +305,7 @@ def link() -> None:
     verdigris.Timeout.start_new(1000)
 
 
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.parametrize("use", [serve, watch, lend_a_thread, link], ids=lambda use: use.__name__)
 def test_what_is_still_started_in_the_hub_of_a_thread_goes_with_it(use: Callable[[], None]) -> None:
     def tasks() -> int:

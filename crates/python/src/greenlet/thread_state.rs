@@ -299,6 +299,9 @@ impl StackState {
 
     /// The innermost frame of a suspended greenlet, made on demand (a new reference or null).
     ///
+    /// On 3.11 all of its frames are made: `f_back` makes them one by one otherwise, an allocation then may collect
+    /// garbage, and so run, or end, the very greenlet whose frame it is about to look at.
+    ///
     /// # Safety
     /// `tstate` is the current thread state; the greenlet is suspended.
     pub unsafe fn frame_object(&self, tstate: *mut ffi::PyThreadState) -> *mut ffi::PyObject {
@@ -311,11 +314,30 @@ impl StackState {
             *field(tstate, layout::FRAME) = self.frame;
             let frame = ffi::PyThreadState_GetFrame(tstate);
             *field(tstate, layout::FRAME) = running;
+            #[cfg(not(Py_3_12))]
+            make_callers(frame);
             if enabled != 0 {
                 ffi::PyGC_Enable();
             }
             frame.cast()
         }
+    }
+}
+
+/// Makes the frame objects of all that called `frame`; their frames keep them.
+///
+/// # Safety
+/// `frame` is null, or a frame object of a suspended greenlet, and the collector is off.
+#[cfg(not(Py_3_12))]
+unsafe fn make_callers(frame: *mut ffi::PyFrameObject) {
+    // SAFETY: each is kept alive by its frame as long as the greenlet is suspended. Null: the outermost, or no memory.
+    unsafe {
+        let mut at = frame;
+        while !at.is_null() {
+            at = ffi::PyFrame_GetBack(at);
+            ffi::Py_XDECREF(at.cast());
+        }
+        ffi::PyErr_Clear();
     }
 }
 
