@@ -40,7 +40,7 @@ def covered(folder: Path, kind: str, core: str, concurrency: str, *options: str)
     return report
 
 
-# The tracer of lines must be told of greenlets, else it takes a switch in one for a return in another; with gevent, too.
+# A tracer of lines must be told of greenlets, else it takes a switch in one for a return in another.
 CORES = [
     ("raw", "ctrace", "thread"),
     ("raw", "ctrace", "greenlet"),

@@ -302,6 +302,36 @@ def test_a_static_subtype_outlives_its_instances(c: ModuleType) -> None:
     assert abs(sys.getrefcount(c.Numbered) - before) < 10
 
 
+def test_no_slot_keeps_or_loses_a_reference(c: ModuleType) -> None:
+    main, value, error_value = getcurrent(), object(), Wrong()
+
+    def run(received: Any) -> None:
+        while True:
+            received = up(received)
+
+    def turn() -> None:
+        g = c.new(run, main)
+        args, kwargs = (value,), {"received": value}
+        c.switch(g, None, kwargs)
+        c.switch(g, args, None)
+        c.getcurrent(), c.get_parent(g), c.set_parent(g, main), states(c, g)
+        with pytest.raises(Wrong):
+            c.throw(g, error_value, None, None)
+        with pytest.raises(TypeError):
+            c.throw(g, error_value, value, None)
+        error_value.__traceback__ = None
+        c.throw(g, GreenletExit, None, None)
+
+    counted = [main, value, error_value, run, None, greenlet, GreenletExit, Wrong]
+    turn()
+    before = [sys.getrefcount(it) for it in counted]
+    for _ in range(1000):
+        turn()
+    gc.collect()
+    after = [sys.getrefcount(it) for it in counted]
+    assert all(abs(now - then) < 50 for now, then in zip(after, before, strict=True)), (before, after)
+
+
 def test_source_in_cpp_may_include_the_header(tmp_path: Path) -> None:
     assert extensions.build("exceptions.cpp", tmp_path).exists()
 
