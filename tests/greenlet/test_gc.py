@@ -279,3 +279,20 @@ def test_nothing_leaks_over_many_lives() -> None:
     for _ in range(200):
         life()
     assert count() == before
+
+
+def test_one_that_catches_its_exit_and_waits_again_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    reasons = []
+
+    def run() -> None:
+        try:
+            getcurrent().parent.switch()
+        except GreenletExit as exit:
+            reasons.append(str(exit))
+            getcurrent().parent.switch()
+
+    g = greenlet(run)
+    g.switch()
+    del g
+    assert reasons == ["Killing the greenlet because all references have vanished."]
+    assert capsys.readouterr().err.startswith("GreenletExit did not kill <greenlet.greenlet object at 0x")

@@ -15,6 +15,7 @@ use std::rc::Rc;
 use coro::{Context, Image, Stack};
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::class::base_type;
@@ -294,6 +295,9 @@ unsafe fn bury_alive(greenlet: *mut PyGreenlet) -> bool {
         ffi::PyObject_GC_Track(slf.cast());
         ffi::Py_INCREF(slf);
         unwind(greenlet);
+        if ffi::Py_REFCNT(slf) == 1 && inner(greenlet).is_active() {
+            report_survivor(Python::assume_attached(), slf);
+        }
         if ffi::Py_REFCNT(slf) > 1 {
             ffi::Py_DECREF(slf);
             return false;
@@ -317,7 +321,8 @@ unsafe fn unwind(greenlet: *mut PyGreenlet) {
             return;
         };
         if thread.is_current() {
-            let exit = PyErr::new::<GreenletExit, _>(());
+            let exit =
+                GreenletExit::new_err("Killing the greenlet because all references have vanished.");
             switch::kill(Python::assume_attached(), thread, greenlet, exit);
         } else if let Some(reference) = Ref::from_borrowed(greenlet.cast()) {
             thread.abandon(reference);
@@ -327,6 +332,35 @@ unsafe fn unwind(greenlet: *mut PyGreenlet) {
 
 /// Takes back the last reference without deallocating.
 ///
+/// Says on stderr, as greenlet does, that a greenlet has caught its GreenletExit and waits again:
+/// its stack, and all that is on it, is lost.
+///
+/// # Safety
+/// The object is alive.
+#[cold]
+unsafe fn report_survivor(py: Python<'_>, greenlet: *mut ffi::PyObject) {
+    let pending = PyErr::take(py);
+    // SAFETY: by contract.
+    let greenlet = unsafe { Bound::from_borrowed_ptr(py, greenlet) };
+    let write = || {
+        let text = format!("GreenletExit did not kill {}\n", greenlet.repr()?);
+        let stderr = py
+            .import(intern!(py, "sys"))?
+            .getattr(intern!(py, "stderr"))?;
+        if stderr.is_none() {
+            return Ok(());
+        }
+        stderr.call_method1(intern!(py, "write"), (text,)).map(drop)
+    };
+    if let Err(error) = write() {
+        error.write_unraisable(py, None);
+    }
+    drop(greenlet);
+    if let Some(error) = pending {
+        error.restore(py);
+    }
+}
+
 /// # Safety
 /// We hold the only reference to `object`.
 unsafe fn set_refcount_zero(object: *mut ffi::PyObject) {
