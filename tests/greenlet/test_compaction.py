@@ -228,3 +228,23 @@ print(resident() < 1.2 * before or (before, resident()))
 
 def test_memory_comes_down_after_a_peak():
     assert output_of(PEAK) == "True\n"
+
+
+LIMITED = """
+import resource, sys, verdigris
+from verdigris.event import Event
+
+sys.stderr = None  # For each that finds no room, the hub says so.
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+event = Event()
+greenlets = [verdigris.spawn(event.wait) for _ in range(2000)]
+verdigris.sleep(0)
+event.set()
+verdigris.joinall(greenlets)
+failed = [greenlet for greenlet in greenlets if not greenlet.successful()]
+print(0 < len(failed) < 1990, all(isinstance(greenlet.exception, MemoryError) for greenlet in failed))
+"""
+
+
+def test_out_of_address_space_is_an_error_of_those_that_find_none():
+    assert output_of(LIMITED) == "True True\n"

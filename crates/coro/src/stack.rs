@@ -310,7 +310,7 @@ struct Slots {
 }
 
 impl Slab {
-    /// Maps room for `count` stacks.
+    /// Maps room for `count` stacks, if there is room for some more besides: see [`RESERVE`].
     ///
     /// # Errors
     /// `mmap`'s: out of address space, or of memory where the system commits all that is mapped.
@@ -319,12 +319,13 @@ impl Slab {
             .slot
             .checked_mul(count as usize)
             .ok_or(io::ErrorKind::OutOfMemory)?;
+        let with_reserve = size.saturating_add(RESERVE);
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK;
         // SAFETY: a new mapping where the kernel likes replaces nothing.
         let base = unsafe {
             libc::mmap(
                 null_mut(),
-                size,
+                with_reserve,
                 libc::PROT_READ | libc::PROT_WRITE,
                 flags,
                 -1,
@@ -334,8 +335,12 @@ impl Slab {
         if base == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: the mapping was made just now. A kernel without huge pages refuses, and that is as well.
-        unsafe { libc::madvise(base, size, libc::MADV_NOHUGEPAGE) };
+        // SAFETY: the mapping was made just now, and nobody knows it. A kernel without huge pages refuses the advice, and
+        // that is as well.
+        unsafe {
+            libc::munmap(base.byte_add(size), RESERVE);
+            libc::madvise(base, size, libc::MADV_NOHUGEPAGE);
+        }
         Ok(Arc::new(Slab {
             base: base.cast(),
             count,
@@ -478,6 +483,10 @@ pub(crate) const GUARD: usize = 16 * 1024;
 /// How much of the page that holds the top is data room; the rest of it is C stack. Measured on CPython 3.13: at a wait,
 /// a greenlet has used 2.1 to 2.8 KiB of C stack and 112 bytes of data room for each Python frame, so nine frames fit.
 const DATA_IN_TOP_PAGE: usize = 1024;
+
+/// Address space that stacks leave to others. A program that asks for more and more greenlets under a limit is to come to
+/// an error that it can handle; with stacks in the last of it, the next small allocation of anybody's would end it.
+const RESERVE: usize = 32 << 20;
 
 /// Less is of no use: a single `printf` takes several thousand bytes.
 const C_STACK_MIN: usize = 16 * 1024;
