@@ -35,9 +35,12 @@ class cancel_wait_ex(OSError):
 def wait(watcher, timeout=None, timeout_exc=_unset):
     """Wait until a watcher of the loop fires.
 
-    :param timeout: seconds, or None for no limit.
-    :param timeout_exc: what to raise when they pass; by default ``TimeoutError("timed out")``.
-    :raises ConcurrentObjectUseError: when a greenlet waits for this watcher already.
+    Args:
+        timeout: seconds, or None for no limit.
+        timeout_exc: what to raise when they pass; by default `TimeoutError("timed out")`.
+
+    Raises:
+        ConcurrentObjectUseError: a greenlet waits for this watcher already.
     """
     if watcher.callback is not None:
         raise ConcurrentObjectUseError(f"This socket is already used by another greenlet: {watcher.callback!r}")
@@ -59,39 +62,42 @@ def _wait_for(fileno, events, timeout, timeout_exc):
 
 
 def wait_read(fileno, timeout=None, timeout_exc=_unset):
-    """Wait until the descriptor *fileno* has something to read.
+    """Wait until the descriptor `fileno` has something to read.
 
-    :param timeout: seconds, or None for no limit.
-    :param timeout_exc: what to raise when they pass; by default ``TimeoutError("timed out")``.
+    Args:
+        timeout: seconds, or None for no limit.
+        timeout_exc: what to raise when they pass; by default `TimeoutError("timed out")`.
     """
     _wait_for(fileno, _READ, timeout, timeout_exc)
 
 
 def wait_write(fileno, timeout=None, timeout_exc=_unset, event=_unset):
-    """Wait until the descriptor *fileno* has room to write. *event* means nothing.
+    """Wait until the descriptor `fileno` has room to write. `event` means nothing.
 
-    :param timeout: seconds, or None for no limit.
-    :param timeout_exc: what to raise when they pass; by default ``TimeoutError("timed out")``.
+    Args:
+        timeout: seconds, or None for no limit.
+        timeout_exc: what to raise when they pass; by default `TimeoutError("timed out")`.
     """
     _wait_for(fileno, _WRITE, timeout, timeout_exc)
 
 
 def wait_readwrite(fileno, timeout=None, timeout_exc=_unset, event=_unset):
-    """Wait until the descriptor *fileno* can be read or written. *event* means nothing.
+    """Wait until the descriptor `fileno` can be read or written. `event` means nothing.
 
-    :param timeout: seconds, or None for no limit.
-    :param timeout_exc: what to raise when they pass; by default ``TimeoutError("timed out")``.
+    Args:
+        timeout: seconds, or None for no limit.
+        timeout_exc: what to raise when they pass; by default `TimeoutError("timed out")`.
     """
     _wait_for(fileno, _READ | _WRITE, timeout, timeout_exc)
 
 
 def cancel_wait(watcher, error=cancel_wait_ex):
-    """Raise *error* in the greenlet that waits for *watcher*, if one does."""
+    """Raise `error` in the greenlet that waits for `watcher`, if one does."""
     get_hub().cancel_wait(watcher, error)
 
 
 def as_enum(value, kind):
-    """*value* as a member of the enumeration *kind*, or as it is if there is none."""
+    """`value` as a member of the enumeration `kind`, or as it is if there is none."""
     try:
         return kind(value)
     except ValueError:
@@ -99,14 +105,17 @@ def as_enum(value, kind):
 
 
 def getaddrinfo(host, port, family=0, type=0, proto=0, flags=0):
-    """The addresses of a service: a list of ``(family, type, proto, canonname, sockaddr)``.
+    """The addresses of a service: a list of `(family, type, proto, canonname, sockaddr)`.
 
     Names are looked up by the hub's resolver, while other greenlets run. An address that is a
     number is translated at once.
 
-    :param host: a name, an address, or None.
-    :param port: a number, a service's name, or None.
-    :raises gaierror: when there is no such host or service.
+    Args:
+        host: a name, an address, or None.
+        port: a number, a service's name, or None.
+
+    Raises:
+        gaierror: there is no such host or service.
     """
     if _is_number(host) and _is_port_number(port):
         flags |= __socket__.AI_NUMERICHOST
@@ -120,30 +129,32 @@ def getaddrinfo(host, port, family=0, type=0, proto=0, flags=0):
 
 
 def gethostbyname(hostname):
-    """The IPv4 address of *hostname*, as text."""
+    """The IPv4 address of `hostname`, as text."""
     return get_hub().resolver.gethostbyname(hostname)
 
 
 def gethostbyname_ex(hostname):
-    """``(name, aliases, addresses)`` of *hostname*, for IPv4."""
+    """`(name, aliases, addresses)` of `hostname`, for IPv4."""
     return get_hub().resolver.gethostbyname_ex(hostname)
 
 
 def gethostbyaddr(ip_address):
-    """``(name, aliases, addresses)`` of the host with *ip_address*."""
+    """`(name, aliases, addresses)` of the host with `ip_address`."""
     return get_hub().resolver.gethostbyaddr(ip_address)
 
 
 def getnameinfo(sockaddr, flags):
-    """``(host, port)`` of *sockaddr*, as names unless *flags* asks for numbers."""
+    """`(host, port)` of `sockaddr`, as names unless `flags` asks for numbers."""
     return get_hub().resolver.getnameinfo(sockaddr, flags)
 
 
 def getfqdn(name=""):
-    """The first name of host *name* that has a dot in it; its first name if none has.
+    """The first name of host `name` that has a dot in it; its first name if none has.
 
-    :param name: a name or an address; empty for this host.
-    :returns: *name* as it is, if the resolver does not know it.
+    Args:
+        name: a name or an address; empty for this host.
+
+    Returns `name` as it is, if the resolver does not know it.
     """
     name = name.strip()
     if name in ("", "0.0.0.0", "::"):
@@ -156,7 +167,7 @@ def getfqdn(name=""):
 
 
 def _resolve_addr(sock, address):
-    """*address* with its host's name resolved, for a *sock* of the internet families."""
+    """`address` with its host's name resolved, for a `sock` of the internet families."""
     if sock.family not in (AF_INET, AF_INET6) or not isinstance(address, tuple) or not address:
         return address
     if isinstance(address[0], (bytes, bytearray)):

@@ -2,7 +2,7 @@
 
 What runs per message (`recv`, `recv_into`, `send`, `sendall`, `accept`, `connect` to a number,
 timeouts, closing) is inherited from it. Here is what runs per connection, or for datagrams: it asks
-``_sock``, which never waits, and waits when that says so. What the standard class does with nothing
+`_sock`, which never waits, and waits when that says so. What the standard class does with nothing
 but other methods is taken from there as it is.
 """
 
@@ -27,13 +27,16 @@ class socket(_core.Socket):
 
     It has all that `socket.socket` of the standard library has, but is not derived from it. Unlike
     there, a socket may be closed while another greenlet waits for it: that one gets
-    ``cancel_wait_ex``, an `OSError` with EBADF.
+    `cancel_wait_ex`, an `OSError` with EBADF.
 
-    :param family: an address family; -1 for IPv4, or with *fileno* for what the descriptor is.
-    :param type: a kind of socket; -1 for a stream, or with *fileno* for what the descriptor is.
-    :param proto: a protocol's number; -1 for the usual one.
-    :param fileno: a descriptor to take over. It is made non-blocking.
-    :raises OSError: when the kernel has no such socket, or *fileno* is none.
+    Args:
+        family: an address family; -1 for IPv4, or with `fileno` for what the descriptor is.
+        type: a kind of socket; -1 for a stream, or with `fileno` for what the descriptor is.
+        proto: a protocol's number; -1 for the usual one.
+        fileno: a descriptor to take over. It is made non-blocking.
+
+    Raises:
+        OSError: the kernel has no such socket, or `fileno` is none.
     """
 
     __slots__ = ()
@@ -71,15 +74,15 @@ class socket(_core.Socket):
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
     def bind(self, address):
-        """Take *address* for this end."""
+        """Take `address` for this end."""
         return self._sock.bind(address)
 
     def listen(self, *backlog):
-        """Let others connect; at most *backlog* of them may wait to be accepted."""
+        """Let others connect; at most `backlog` of them may wait to be accepted."""
         return self._sock.listen(*backlog)
 
     def shutdown(self, how):
-        """End one direction (``SHUT_RD``, ``SHUT_WR``) or both (``SHUT_RDWR``)."""
+        """End one direction (`SHUT_RD`, `SHUT_WR`) or both (`SHUT_RDWR`)."""
         return self._sock.shutdown(how)
 
     def getsockname(self):
@@ -91,13 +94,14 @@ class socket(_core.Socket):
         return self._sock.getpeername()
 
     def getsockopt(self, *args):
-        """``getsockopt(level, option[, buffer_size])``: an integer, or bytes if a size is given."""
+        """`getsockopt(level, option[, buffer_size])`: an integer, or bytes if a size is given."""
         return self._sock.getsockopt(*args)
 
     def connect(self, address):
-        """Connect to *address*; a name is resolved first, while other greenlets run.
+        """Connect to `address`; a name is resolved first, while other greenlets run.
 
-        :raises TimeoutError: when the socket's timeout passes.
+        Raises:
+            TimeoutError: the socket's timeout passes.
         """
         if self._connect_number(address):
             return
@@ -124,7 +128,8 @@ class socket(_core.Socket):
     def connect_ex(self, address):
         """`connect`, but returns the number of the error, 0 for none.
 
-        :raises gaierror: when there is no such host. A malformed address raises, too.
+        Raises:
+            gaierror: there is no such host. A malformed address raises, too.
         """
         try:
             self.connect(address)
@@ -139,23 +144,23 @@ class socket(_core.Socket):
         return 0
 
     def recvfrom(self, bufsize, flags=0):
-        """Receive a datagram of at most *bufsize* bytes. Returns ``(bytes, address)``."""
+        """Receive a datagram of at most `bufsize` bytes. Returns `(bytes, address)`."""
         return self._receive(flags, self._sock.recvfrom, bufsize, flags)
 
     def recvfrom_into(self, buffer, nbytes=0, flags=0):
-        """Receive a datagram into *buffer*. Returns ``(length, address)``."""
+        """Receive a datagram into `buffer`. Returns `(length, address)`."""
         return self._receive(flags, self._sock.recvfrom_into, buffer, nbytes, flags)
 
     def recvmsg(self, bufsize, ancbufsize=0, flags=0):
-        """Receive data and ancillary data: ``(data, ancdata, msg_flags, address)``."""
+        """Receive data and ancillary data: `(data, ancdata, msg_flags, address)`."""
         return self._receive(flags, self._sock.recvmsg, bufsize, ancbufsize, flags)
 
     def recvmsg_into(self, buffers, ancbufsize=0, flags=0):
-        """Receive data into *buffers*: ``(length, ancdata, msg_flags, address)``."""
+        """Receive data into `buffers`: `(length, ancdata, msg_flags, address)`."""
         return self._receive(flags, self._sock.recvmsg_into, buffers, ancbufsize, flags)
 
     def sendto(self, data, *flags_and_address):
-        """``sendto(data[, flags], address)``: send a datagram. Returns how many bytes were sent."""
+        """`sendto(data[, flags], address)`: send a datagram. Returns how many bytes were sent."""
         flags = flags_and_address[0] if len(flags_and_address) == 2 else 0
         if flags_and_address:
             *rest, address = flags_and_address
@@ -163,7 +168,7 @@ class socket(_core.Socket):
         return self._send_until_done(flags, self._sock.sendto, data, *flags_and_address)
 
     def sendmsg(self, buffers, ancdata=(), flags=0, address=None):
-        """Send *buffers* and ancillary data as one message. Returns how many bytes were sent."""
+        """Send `buffers` and ancillary data as one message. Returns how many bytes were sent."""
         if address is not None:
             address = _resolve_addr(self, address)
         return self._send_until_done(flags, self._sock.sendmsg, buffers, ancdata, flags, address)

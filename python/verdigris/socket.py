@@ -1,7 +1,7 @@
 """The standard library's `socket`, where waiting lets other greenlets run.
 
-Every name of the standard module is here: those in ``__implements__`` are our own, those in
-``__extensions__`` are additions, the rest are the standard objects.
+Every name of the standard module is here: those in `__implements__` are our own, those in
+`__extensions__` are additions, the rest are the standard objects.
 """
 
 import _socket
@@ -34,12 +34,12 @@ SocketType = socket
 
 
 def fromfd(fd, family, type, proto=0):
-    """A socket on a duplicate of the descriptor *fd*."""
+    """A socket on a duplicate of the descriptor `fd`."""
     return socket(family, type, proto, fileno=_socket.dup(fd))
 
 
 def socketpair(family=None, type=__socket__.SOCK_STREAM, proto=0):
-    """Two sockets that are connected with each other; *family* is AF_UNIX unless given."""
+    """Two sockets that are connected with each other; `family` is AF_UNIX unless given."""
     if family is None:
         family = __socket__.AF_UNIX
     left, right = _socket.socketpair(family, type, proto)
@@ -72,15 +72,19 @@ def _fallback_socketpair(family=__socket__.AF_INET, type=__socket__.SOCK_STREAM,
 
 
 def create_connection(address, timeout=_GLOBAL_DEFAULT_TIMEOUT, source_address=None, *, all_errors=False):
-    """Connect to *address* over TCP, trying each address that its host has.
+    """Connect to `address` over TCP, trying each address that its host has.
 
-    :param address: ``(host, port)``.
-    :param timeout: seconds for each attempt, or None for no limit; the socket keeps it. By default
-        that of `getdefaulttimeout`.
-    :param source_address: ``(host, port)`` for this end.
-    :param all_errors: raise an `ExceptionGroup` of what every attempt raised, not only the last.
-    :returns: the socket.
-    :raises OSError: when no address could be connected to.
+    Args:
+        address: `(host, port)`.
+        timeout: seconds for each attempt, or None for no limit; the socket keeps it. By default
+            that of `getdefaulttimeout`.
+        source_address: `(host, port)` for this end.
+        all_errors: raise an `ExceptionGroup` of what every attempt raised, not only the last.
+
+    Returns the socket.
+
+    Raises:
+        OSError: no address could be connected to.
     """
     host, port = address
     errors = []
@@ -109,14 +113,17 @@ def create_connection(address, timeout=_GLOBAL_DEFAULT_TIMEOUT, source_address=N
 
 
 def create_server(address, *, family=__socket__.AF_INET, backlog=None, reuse_port=False, dualstack_ipv6=False):
-    """A TCP socket that listens at *address*, ``(host, port)``.
+    """A TCP socket that listens at `address`, `(host, port)`.
 
     Unlike gevent's, which is the standard function, it makes our sockets.
 
-    :param backlog: how many connections may wait to be accepted; by default the system's choice.
-    :param reuse_port: let other processes listen at the same port.
-    :param dualstack_ipv6: with AF_INET6, take IPv4 connections too.
-    :raises ValueError: when *dualstack_ipv6* or *reuse_port* is not to be had.
+    Args:
+        backlog: how many connections may wait to be accepted; by default the system's choice.
+        reuse_port: let other processes listen at the same port.
+        dualstack_ipv6: with AF_INET6, take IPv4 connections too.
+
+    Raises:
+        ValueError: `dualstack_ipv6` or `reuse_port` is not to be had.
     """
     if reuse_port and not hasattr(__socket__, "SO_REUSEPORT"):
         raise ValueError("SO_REUSEPORT not supported on this platform")
