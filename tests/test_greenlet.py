@@ -167,3 +167,34 @@ def test_what_a_subclass_overrides_is_called():
     assert calls == ["start", ("join", 5)]
     Told(int).kill()  # never ran: there is nothing to wait for
     assert len(calls) == 2
+
+
+def test_a_raw_greenlet_knows_who_spawned_it():
+    def spawn_more():
+        child = verdigris.Greenlet()
+        grandchild = verdigris.spawn_raw(int)
+        seen.append((child.spawn_tree_locals, grandchild.spawn_tree_locals, verdigris.getcurrent().spawn_tree_locals))
+        seen.append((child.spawning_greenlet(), grandchild.spawning_greenlet(), verdigris.getcurrent()))
+
+    seen = []
+    raw = verdigris.spawn_raw(spawn_more)
+    assert raw.spawning_greenlet() is verdigris.getcurrent()
+    raw.spawn_tree_locals["mine"] = 1
+    other = verdigris.spawn_raw(int)
+    assert other.spawn_tree_locals == {}
+    verdigris.sleep(0)
+    assert [all(one is things[0] for one in things) for things in seen] == [True, True]
+    assert seen[0][0] == {"mine": 1}
+    assert not hasattr(verdigris.getcurrent(), "spawn_tree_locals")
+
+
+def test_a_tree_of_raw_greenlets_is_collected():
+    def hold():
+        verdigris.getcurrent().spawn_tree_locals["me"] = verdigris.getcurrent()
+
+    raw = verdigris.spawn_raw(hold)
+    alive = weakref.ref(raw)
+    verdigris.sleep(0)
+    del raw
+    gc.collect()
+    assert alive() is None

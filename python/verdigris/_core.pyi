@@ -4,6 +4,7 @@ Not for use from outside of the package: the public modules have these names und
 """
 
 import socket
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import Context
 from types import EllipsisType, FrameType, GenericAlias, TracebackType
@@ -56,6 +57,11 @@ class greenlet:
     def settrace(callback: _Tracer | None) -> _Tracer | None: ...
     @staticmethod
     def gettrace() -> _Tracer | None: ...
+
+class TrackedRawGreenlet(greenlet):
+    spawn_tree_locals: dict[Any, Any]
+    @property
+    def spawning_greenlet(self) -> weakref.ref[greenlet] | None: ...
 
 class Greenlet(greenlet):
     started: bool
@@ -286,7 +292,7 @@ class loop:
 
 def look(rlist: Iterable[_T], wlist: Iterable[_T], xlist: Iterable[_T]) -> tuple[list[_T], list[_T], list[_T]]: ...
 def sleep(seconds: float = 0.0, ref: bool = True) -> None: ...
-def spawn_raw(function: Callable[..., Any], *args: Any, **kwargs: Any) -> greenlet: ...
+def spawn_raw(function: Callable[..., Any], *args: Any, **kwargs: Any) -> TrackedRawGreenlet: ...
 def kill(greenlet: greenlet, exception: type[BaseException] | BaseException | None = None) -> None: ...
 def killall(
     greenlets: Iterable[greenlet],

@@ -38,6 +38,7 @@ INDEX = (
     "crates/python/src/greenlet/thread_end.rs",
     "crates/python/src/greenlet/thread_state.rs",
     "crates/python/src/greenlet/trace.rs",
+    "crates/python/src/greenlet/tracked.rs",
     "crates/python/src/hub/callback.rs",
     "crates/python/src/net/buffer.rs",
     "crates/reactor/src/signals.rs",

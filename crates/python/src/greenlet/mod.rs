@@ -5,7 +5,7 @@
 //! with a stack, `stack_size` how large those are, `overflow` what is said when one was too small, `compaction` how they are
 //! taken from those that wait for long (`frames` says when that may be), `thread` what is kept for
 //! each thread, with the `roster` of those that have stacks, `thread_end` what becomes of them, `trace` the tracer, `task` what gevent's
-//! `Greenlet` adds.
+//! `Greenlet` adds, `tracked` what its raw ones add, `spawn_tree` where either comes from.
 
 mod attributes;
 mod c_api;
@@ -29,6 +29,7 @@ pub mod thread;
 mod thread_end;
 mod thread_state;
 pub mod trace;
+mod tracked;
 
 use pyo3::prelude::*;
 
@@ -44,6 +45,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     thread_state::check_layout(py)?;
     module.add("greenlet", class::base_type(py)?)?;
     module.add("Greenlet", task_class::task_type(py)?)?;
+    module.add("TrackedRawGreenlet", tracked::tracked_type(py)?)?;
     module.add_function(wrap_pyfunction!(thread::get_total_main_greenlets, module)?)?;
     module.add_function(wrap_pyfunction!(thread::get_pending_cleanup_count, module)?)?;
     module.add_function(wrap_pyfunction!(thread::set_thread_local, module)?)?;

@@ -7,7 +7,7 @@
 
 #![expect(unsafe_code, reason = "a hand-written CPython object")]
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::{Cell, OnceCell, UnsafeCell};
 use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::rc::Rc;
@@ -17,13 +17,16 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyType;
 
 use super::class::base_type;
 use super::roster::Place;
+use super::spawn_tree::Origin;
 use super::switch;
 use super::task::Task;
 use super::thread::Thread;
 use super::thread_state::StackState;
+use super::tracked::tracked_type;
 use crate::error::GreenletExit;
 use crate::gil::{Ref, Slot};
 use crate::hub::WaitCell;
@@ -64,6 +67,8 @@ pub struct Inner {
     /// The wait that compaction has found it at last.
     pub seen_at: Cell<u64>,
     pub task: Option<Box<Task>>,
+    /// Where it comes from, if `spawn_raw` made it; a `Greenlet` has that in its task.
+    pub spawned: OnceCell<Box<Origin>>,
 }
 
 impl Inner {
@@ -82,7 +87,14 @@ impl Inner {
             wait: WaitCell::default(),
             seen_at: Cell::new(0),
             task,
+            spawned: OnceCell::new(),
         }
+    }
+
+    /// Where it comes from, if that is noted for its kind.
+    pub fn origin(&self) -> Option<&Origin> {
+        let spawned = self.spawned.get().map(Box::as_ref);
+        spawned.or_else(|| self.task.as_ref().map(|task| &task.origin))
     }
 
     /// Its status as others see it: one whose thread has ended can never go on.
@@ -202,8 +214,25 @@ pub fn new_raw(
     parent: Ref,
     run: Option<Bound<'_, PyAny>>,
 ) -> PyResult<GreenletRef> {
-    let class = base_type(py)?;
-    // SAFETY: the class is the greenlet type itself.
+    new_of(base_type(py)?, parent, run)
+}
+
+/// A raw greenlet as `spawn_raw` makes them: the running greenlet is noted as the one that made it.
+pub fn new_tracked(py: Python<'_>, parent: Ref, run: Bound<'_, PyAny>) -> PyResult<GreenletRef> {
+    let made = new_of(tracked_type(py)?, parent, Some(run))?;
+    if let Some(origin) = Origin::here(py)? {
+        let _ = made.inner().spawned.set(Box::new(origin));
+    }
+    Ok(made)
+}
+
+fn new_of(
+    class: &Bound<'_, PyType>,
+    parent: Ref,
+    run: Option<Bound<'_, PyAny>>,
+) -> PyResult<GreenletRef> {
+    let py = class.py();
+    // SAFETY: the class is the greenlet type or the one derived from it that adds nothing to its layout.
     let object =
         unsafe { Bound::from_owned_ptr_or_err(py, alloc(class.as_type_ptr(), parent, None))? };
     drop(of(&object).run.replace(run.map(Ref::from)));
@@ -434,6 +463,9 @@ pub(super) unsafe extern "C" fn tp_traverse(
             if let Some(task) = &me.task {
                 task.each_object(&mut see);
             }
+            if let Some(origin) = me.spawned.get() {
+                origin.each_object(&mut see);
+            }
         }
         answer
     }
@@ -457,6 +489,9 @@ pub(super) unsafe extern "C" fn tp_clear(slf: *mut ffi::PyObject) -> c_int {
         drop(me.run.take());
         if let Some(task) = &me.task {
             task.clear();
+        }
+        if let Some(origin) = me.spawned.get() {
+            origin.clear();
         }
         0
     }

@@ -46,12 +46,26 @@ pub fn track_greenlet_tree(flag: bool) {
 }
 
 impl Origin {
-    /// Notes the running greenlet as the one that makes an instance of `class`.
+    /// Notes the running greenlet as the one that makes an instance of `class`, and its stack.
     pub fn note(&self, class: &Bound<'_, PyType>) -> PyResult<()> {
-        if !TRACKED.load(Ordering::Relaxed) {
-            return Ok(());
+        if TRACKED.load(Ordering::Relaxed) {
+            self.note_spawner(class.py())?;
+            self.frames.set(frames(limit(class)));
         }
-        let py = class.py();
+        Ok(())
+    }
+
+    /// What is made here, without the stack; None if nothing is to be noted.
+    pub fn here(py: Python<'_>) -> PyResult<Option<Self>> {
+        if !TRACKED.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let origin = Self::default();
+        origin.note_spawner(py)?;
+        Ok(Some(origin))
+    }
+
+    fn note_spawner(&self, py: Python<'_>) -> PyResult<()> {
         let spawner = GreenletRef::current(py)?;
         // SAFETY: greenlets can be weakly referred to; CPython gives the same reference each time.
         let weak = unsafe {
@@ -59,11 +73,10 @@ impl Origin {
             Bound::from_owned_ptr_or_err(py, ffi::PyWeakref_NewRef(spawner, ptr::null_mut()))?
         };
         drop(self.spawner.replace(Some(weak.into())));
-        if let Some(theirs) = &spawner.inner().task {
-            let locals = theirs.origin.shared_locals(py);
+        if let Some(theirs) = spawner.inner().origin() {
+            let locals = theirs.shared_locals(py);
             drop(self.locals.replace(Some(locals.into())));
         }
-        self.frames.set(frames(limit(class)));
         Ok(())
     }
 

@@ -34,7 +34,7 @@ pub fn spawn_raw<'py>(
         false => bind_arguments(function, args, kwargs)?,
     };
     let event_loop = EventLoop::current(py)?;
-    let greenlet = object::new_raw(py, event_loop.get().hub(py)?, Some(run))?;
+    let greenlet = object::new_tracked(py, event_loop.get().hub(py)?, run)?;
     let object = greenlet.bind(py).clone();
     event_loop.get().push(py, Job::Start { greenlet });
     Ok(object)
