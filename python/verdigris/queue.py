@@ -39,6 +39,6 @@ __all__ = [
 
 __implements__ = implements(__name__)
 __extensions__ = ["Channel", "JoinableQueue"]
-__imports__ = ["Empty", "Full", "ShutDown"]
+__imports__ = ["Empty", "Full"] if sys.version_info < (3, 13) else ["Empty", "Full", "ShutDown"]
 
 JoinableQueue = Queue

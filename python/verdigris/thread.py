@@ -183,13 +183,56 @@ def stack_size(size=None):
 
 
 def _set_sentinel():
-    """A lock that is released when the current greenlet ends: what `threading.Thread` waits
-    for before Python 3.13."""
-    sentinel = LockType()
+    """What `threading.Thread` waits for the end of the current greenlet by, before Python 3.13."""
+    sentinel = EndOfThread()
     current = getcurrent()
     if hasattr(current, "rawlink"):
-        current.rawlink(lambda _greenlet: sentinel.locked() and sentinel.release())
+        current.rawlink(lambda _greenlet: sentinel.release())
     return sentinel
+
+
+class EndOfThread:
+    """A lock that a thread holds while it lives, and that nobody holds when it has ended.
+
+    Whoever waits for the thread acquires it and releases it again; a true lock would be handed from one to the
+    next, and `threading` insists that it is free as soon as the first has it.
+    """
+
+    def __init__(self):
+        self._at_fork_reinit()
+
+    def _at_fork_reinit(self):
+        self._ended = Event()
+        self._held = False
+        self._interrupted = None
+
+    def acquire(self, blocking=True, timeout=-1):
+        """For the thread itself, which comes first: begin. For others: wait for the end; whether it has come."""
+        if not self._held:
+            self._held = True
+            return True
+        if not blocking:
+            return self._ended.is_set()
+        try:
+            return self._ended.wait(None if timeout < 0 else timeout)
+        except BaseException:
+            self._interrupted = getcurrent()
+            raise
+
+    def release(self):
+        """The thread has ended; for who has waited for that, nothing."""
+        self._ended.set()
+
+    def locked(self):
+        """Whether the thread lives.
+
+        After an error in `acquire`, `threading` asks the same greenlet whether it has got the lock nevertheless: no.
+        (Else it takes the thread for ended when a Timeout ends the wait, as with gevent.)
+        """
+        if self._interrupted is getcurrent():
+            self._interrupted = None
+            return False
+        return self._held and not self._ended.is_set()
 
 
 __implements__ = implements(__name__)

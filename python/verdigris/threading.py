@@ -60,8 +60,7 @@ def main_native_thread():
 
 def _shutdown():
     """At the end of the program, before Python 3.13: wait for threads that are not daemons, greenlets too."""
-    _join_the_others()
-    # It would wait for the main thread, too, if it did not know it by this.
+    # By this it knows the main thread; it would wait for that one, too, if patching was done in another.
     _native_main_thread._ident = get_ident()
     _native_shutdown()
 
@@ -70,12 +69,8 @@ def _thread_shutdown():
     """At the end of the program, from Python 3.13 on: what `threading._shutdown` waits for threads by.
 
     It has run what was registered for that, so that thread pools end, and has declared the main thread ended.
+    (Before, it waits for locks that the threads have, which are ours.)
     """
-    _join_the_others()
-    _native_thread_shutdown()
-
-
-def _join_the_others():
     # In the child of a fork the main thread is the greenlet that forked, not this one.
     done = {_native.current_thread(), _native.main_thread(), _native_main_thread}
     while others := [thread for thread in _native.enumerate() if thread not in done and _is_waited_for(thread)]:
@@ -83,6 +78,7 @@ def _join_the_others():
             thread.join()
         # One that was native when patching was done stays listed though it has ended.
         done.update(others)
+    _native_thread_shutdown()
 
 
 def _is_waited_for(thread):

@@ -24,7 +24,21 @@ def adopt_main_thread(old_ident):
     main._ident = get_ident()
     if hasattr(main, "_handle"):
         main._handle = threading._make_thread_handle(main._ident)
+    else:
+        _replace_lock_of(main)
     return True
+
+
+def _replace_lock_of(thread):
+    """Before Python 3.13: the lock by which others wait for the end of `thread`, which `threading` releases."""
+    import threading
+
+    from ..thread import EndOfThread
+
+    threading._shutdown_locks.discard(thread._tstate_lock)
+    thread._tstate_lock = EndOfThread()
+    thread._tstate_lock.acquire()
+    threading._shutdown_locks.add(thread._tstate_lock)
 
 
 def replace_logging_locks():

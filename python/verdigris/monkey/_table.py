@@ -53,7 +53,7 @@ TABLE = {
                 "_allocate_lock",
                 "_make_thread_handle",
                 "_set_sentinel",
-                # The part of the former that waits is a function of its own from 3.13 on.
+                # The part of it that waits is a function of its own from 3.13 on.
                 "_shutdown" if sys.version_info < (3, 13) else "_thread_shutdown",
                 "_start_joinable_thread",
                 "_start_new_thread",
