@@ -1,13 +1,13 @@
 //! Stacks kept for reuse.
 //!
 //! Last in, first out: the stack used last is the one whose memory is still in the processor's caches. Giving back costs
-//! no system call; a used stack keeps its memory until more than [`KEEP`] such lie idle, and then the longest idle ones
-//! return theirs, [`BATCH`] at a time, so a program that swings around the mark doesn't pay at every swing.
+//! no system call, and a stack that is given back keeps its memory: at a microsecond each, and another when it is used
+//! again, a program whose greenlets come in waves would pay as much for that as for all the rest of a greenlet's life.
 //!
-//! The rest comes down later: [`Pool::trim_idle`] looks which stacks nobody has needed since it was called last, returns
-//! their memory, and unmaps the slabs in which nothing else lies. That also returns their page tables, which are half as
-//! much again. It is for who has time to spare to call; the pool does so by itself only when stacks come back, some
-//! seconds after the last time.
+//! What stays idle comes down later: [`Pool::trim_idle`] looks which stacks nobody has needed since it was called last,
+//! returns their memory, and unmaps the slabs in which nothing else lies. That also returns their page tables, which are
+//! half as much again. It is for who has time to spare to call; the pool does so by itself only when stacks come back,
+//! some seconds after the last time.
 
 use std::collections::HashMap;
 use std::io;
@@ -113,9 +113,6 @@ impl Pool {
         }
         stack.end_use();
         self.free.push(stack);
-        if self.free.len() - self.released >= KEEP + BATCH {
-            self.release(BATCH);
-        }
         self.given += 1;
         if self.given == LOOK {
             self.given = 0;
@@ -221,12 +218,6 @@ impl Pool {
         }
     }
 }
-
-/// Idle stacks that keep their memory; of ordinary depth, they hold 4 to 8 KiB each.
-const KEEP: usize = 4096;
-
-/// How many return it at once.
-const BATCH: usize = 64;
 
 /// From one time that a pool trims itself to the next, at least.
 const PERIOD: Duration = Duration::from_secs(5);
