@@ -39,5 +39,5 @@ class Growth:
     def __str__(self) -> str:
         texts = [f"{self.resident[0] >> 20} to {self.resident[-1] >> 20} MiB"]
         if self.references:
-            texts.append(f"{self.references[0]} to {self.references[-1]} references")
+            texts.append("references " + " ".join(map(str, self.references)))
         return ", ".join(texts)

@@ -4,7 +4,14 @@ The names are greenlet 3.5's. A raw greenlet knows no hub: `switch()` goes where
 told, at once. Use `verdigris.spawn()` unless you are writing a scheduler.
 
 Unlike the real greenlet, each has a C stack of its own, so a switch copies no memory and
-costs the same at any depth.
+costs the same at any depth. And what lies on its stack is released in more cases:
+
+- Those that are suspended when their thread ends are unwound by an exception of their own, which is not GreenletExit:
+  their `finally` clauses run, but cannot wait, and their locals go. The real one keeps what they refer to for ever.
+- Those that only a circle of attributes refers to are garbage, and get GreenletExit from the collector. (With the real
+  one they stay for ever, up to CPython 3.14.) A circle through the *locals* of a suspended greenlet is no garbage in
+  either, as the collector cannot look into a C stack: it goes when the greenlet, or its thread, ends.
+- Whoever swallows GreenletExit lives on, here as there. If nobody refers to it, its stack stays.
 """
 
 from .._core import _C_API, GreenletExit, error, getcurrent, gettrace, greenlet, settrace
