@@ -38,8 +38,11 @@ use crate::sync::Timeout;
 /// with this many it is lost in the noise, and a ready socket still waits for no more of them.
 const BATCH: u32 = 100;
 
-/// Jobs between two looks at the clock, which costs about a tenth of a switch.
+/// Jobs between two looks at the clock, which costs about a tenth of a switch; a power of two.
 const CLOCK_EVERY: u32 = 8;
+
+/// When this part of the time that a batch may last is over, the jobs are so long that the clock is looked at after each.
+const LONG_JOBS: u32 = 16;
 
 /// A thread's hub: its greenlet, and its loop.
 pub struct HubLink {
@@ -53,6 +56,10 @@ pub(super) struct Turn {
     pub(super) budget: u32,
     /// When the reactor is asked, if others than those at the head have run by then.
     deadline: Duration,
+    /// When the clock is to be looked at after each job.
+    slow_at: Duration,
+    /// The bits of the budget that are zero when the clock is to be looked at.
+    clock_mask: u32,
     /// How many jobs at the head of the queue were put there.
     pub(super) at_head: u32,
     /// Something has become due that does not take its turn by when it became so: see `priority`.
@@ -243,11 +250,13 @@ impl EventLoop {
     #[inline]
     fn spend(&self, py: Python<'_>, turn: &mut Turn) {
         turn.budget -= 1;
-        if turn.budget < BATCH
-            && turn.budget.is_multiple_of(CLOCK_EVERY)
-            && self.reactor.borrow_mut(py).update_now() >= turn.deadline
-        {
-            turn.budget = 0;
+        if turn.budget < BATCH && turn.budget & turn.clock_mask == 0 {
+            let now = self.reactor.borrow_mut(py).update_now();
+            if now >= turn.deadline {
+                turn.budget = 0;
+            } else if now >= turn.slow_at {
+                turn.clock_mask = 0;
+            }
         }
     }
 
@@ -290,7 +299,10 @@ impl EventLoop {
             let interval = switch_interval(py);
             let mut turn = self.turn.borrow_mut(py);
             turn.budget = BATCH + mem::take(&mut turn.at_head);
-            turn.deadline = self.reactor.borrow(py).now() + interval;
+            let now = self.reactor.borrow(py).now();
+            turn.deadline = now + interval;
+            turn.slow_at = now + interval / LONG_JOBS;
+            turn.clock_mask = CLOCK_EVERY - 1;
         }
         loop {
             let job = {
