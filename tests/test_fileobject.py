@@ -60,11 +60,11 @@ def test_it_lets_others_run(waiting_kind, pipe):
 
 
 def test_unbuffered(waiting_kind, pipe):
-    reader, writer = waiting_kind(pipe[0], "rb", 0), waiting_kind(pipe[1], "wb", 0)
-    assert writer.write(b"ab") == 2
-    assert reader.read(1) == b"a"
-    buffer = bytearray(4)
-    assert reader.readinto(buffer) == 1 and buffer[:1] == b"b"
+    with waiting_kind(pipe[0], "rb", 0) as reader, waiting_kind(pipe[1], "wb", 0) as writer:
+        assert writer.write(b"ab") == 2
+        assert reader.read(1) == b"a"
+        buffer = bytearray(4)
+        assert reader.readinto(buffer) == 1 and buffer[:1] == b"b"
 
 
 def test_closing_ends_a_wait(pipe):

@@ -11,6 +11,7 @@ import os
 import subprocess as _native
 from contextlib import suppress
 from subprocess import *  # noqa: F403
+from time import monotonic
 from types import FunctionType
 
 from ._core import sleep
@@ -91,13 +92,13 @@ class Popen(_native.Popen):  # type: ignore[no-redef]
             self._communicating_greenlets = feeds + drains
             # Should this greenlet be killed meanwhile: the next call goes on from here.
             self._communication_started = True
-        timeout = self._remaining_time(endtime)
+        timeout = _remaining(endtime)
         joinall(self._communicating_greenlets, timeout=timeout if timeout is None else max(timeout, 0))
         if not all(greenlet.ready() for greenlet in self._communicating_greenlets):
             raise _native.TimeoutExpired(self.args, orig_timeout, *map(self._so_far, (self.stdout, self.stderr)))
         for greenlet in self._communicating_greenlets:
             greenlet.get()
-        self.wait(timeout=self._remaining_time(endtime))
+        self.wait(timeout=_remaining(endtime))
         return self._decoded(self.stdout), self._decoded(self.stderr)
 
     def _so_far(self, stream):
@@ -124,6 +125,10 @@ def _cooperative(stream, bufsize):
             write_through=text.write_through,
         )
     return binary
+
+
+def _remaining(endtime):
+    return None if endtime is None else endtime - monotonic()
 
 
 def _drain(stream, chunks):

@@ -25,6 +25,7 @@ Timer = _native.Timer
 _native_shutdown = _native._shutdown  # type: ignore[attr-defined]
 _native_thread_shutdown = getattr(_native, "_thread_shutdown", None)
 _native_main_thread = _native.main_thread()
+_native_set_name = getattr(_native, "_set_name", None)
 
 # threading.RLock() then makes the class written in Python, over our Lock and get_ident.
 _CRLock = None
@@ -81,6 +82,13 @@ def _thread_shutdown():
     _native_thread_shutdown()
 
 
+def _set_name(name):
+    """Tell the system the name of a native thread, as `threading` does from Python 3.14: not
+    that of a greenlet, which would rename the process."""
+    if getcurrent().parent is None:
+        _native_set_name(name)
+
+
 def _is_waited_for(thread):
     return not thread.daemon and not isinstance(thread, _native._DummyThread)
 
@@ -88,7 +96,8 @@ def _is_waited_for(thread):
 def _stay_alive():
     """In the child of a fork: every thread but the one that forked counts as ended."""
     thread = _native._active.get(get_ident())
-    handle = getattr(thread, "_handle", None)
+    # Python 3.14 calls it by another name than 3.13.
+    handle = getattr(thread, "_os_thread_handle", None) or getattr(thread, "_handle", None)
     if isinstance(handle, _ThreadHandle):
         handle.survive_fork()
 

@@ -22,10 +22,12 @@ def adopt_main_thread(old_ident):
         return main.ident == get_ident()
     threading._active[get_ident()] = threading._active.pop(old_ident)
     main._ident = get_ident()
-    if hasattr(main, "_handle"):
-        main._handle = threading._make_thread_handle(main._ident)
-    else:
+    # The handle of the running thread: Python 3.14 calls it by another name than 3.13.
+    handle = next((name for name in ("_os_thread_handle", "_handle") if hasattr(main, name)), None)
+    if handle is None:
         _replace_lock_of(main)
+    else:
+        setattr(main, handle, threading._make_thread_handle(main._ident))
     return True
 
 

@@ -52,6 +52,7 @@ TABLE = {
                 "_ThreadHandle",
                 "_allocate_lock",
                 "_make_thread_handle",
+                "_set_name",
                 "_set_sentinel",
                 # The part of it that waits is a function of its own from 3.13 on.
                 "_shutdown" if sys.version_info < (3, 13) else "_thread_shutdown",
