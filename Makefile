@@ -8,10 +8,10 @@ ARGS ?=
 BIN = $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint memcheck conformance bench growth all clean
+.PHONY: help setup demo test test-pythons lint memcheck conformance bench growth all clean
 
 help: ## say what there is
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: ## make the virtual environment with everything in it, and build verdigris
 	@scripts/setup $(VENV) "$(PYTHON)"
@@ -22,6 +22,9 @@ demo: setup ## run the chat room, and say where
 test: setup ## pass the tests: Rust's and Python's
 	cargo test --quiet --package coro --package reactor --package http
 	$(BIN)/python -m pytest --quiet $(ARGS)
+
+test-pythons: ## the Python tests on newer CPythons and debug builds, in a folder of Debian's (needs root)
+	scripts/debian-pythons $(ARGS)
 
 lint: setup ## rustfmt, clippy, ruff, mypy, stubtest
 	cargo fmt --all --check
