@@ -175,8 +175,7 @@ def test_a_process_that_is_no_child_tells_its_end_without_a_status(loop):
     code = "import os, subprocess, sys; print(subprocess.Popen(['cat'], stdin=0, stdout=2).pid, flush=True)"
     between = subprocess.Popen([sys.executable, "-c", code], stdin=reader, stdout=subprocess.PIPE)
     os.close(reader)
-    grandchild = int(between.stdout.read())
-    between.wait()
+    grandchild = int(between.communicate()[0])
     watcher = loop.child(grandchild)
     watcher.start(watcher.stop)
     os.close(writer)

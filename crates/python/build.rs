@@ -59,6 +59,7 @@ int main(void) {
 #endif
 #if PY_VERSION_HEX >= 0x030f0000
     FIELD(BASE_FRAME, base_frame);
+    SIZE(BASE_FRAME_SIZE, ((_PyThreadStateImpl *)0)->base_frame);
 #endif
 #if PY_VERSION_HEX < 0x030d0000
     FIELD(FRAME, cframe);

@@ -99,6 +99,9 @@ pub struct StackState {
     /// What the JIT compiler's code, if it is that which runs, belongs to (borrowed).
     #[cfg(Py_3_14)]
     executor: *mut ffi::PyObject,
+    /// Where its chain of frames ends.
+    #[cfg(Py_3_15)]
+    base_frame: *mut u8,
     #[cfg(not(Py_3_13))]
     trash_nesting: c_int,
     exception_root: ExceptionRoot,
@@ -122,6 +125,8 @@ impl StackState {
             bounds: Bounds::NONE,
             #[cfg(Py_3_14)]
             executor: ptr::null_mut(),
+            #[cfg(Py_3_15)]
+            base_frame: ptr::null_mut(),
             #[cfg(not(Py_3_13))]
             trash_nesting: 0,
             exception_root: ExceptionRoot {
@@ -174,7 +179,7 @@ impl StackState {
     /// What a stack without Python frames has for its innermost one.
     ///
     /// # Safety
-    /// `tstate` is the current thread state.
+    /// `tstate` is the current thread state, and the data stack has been laid out.
     #[cfg_attr(not(Py_3_15), expect(unused_variables))]
     unsafe fn root_frame(&mut self, tstate: *mut ffi::PyThreadState) -> *mut u8 {
         #[cfg(not(Py_3_13))]
@@ -184,11 +189,20 @@ impl StackState {
         };
         #[cfg(all(Py_3_13, not(Py_3_15)))]
         let root = ptr::null_mut();
-        // The thread's own: a sentinel that is never popped. Profilers take a chain of frames that
-        // does not end there for a torn one.
-        // SAFETY: as in `save`.
+        // A sentinel: profilers take a chain of frames that does not end there for a torn one. Not
+        // the thread's own, which goes with the thread: frames may outlive it.
         #[cfg(Py_3_15)]
-        let root = unsafe { *field(tstate, layout::BASE_FRAME) };
+        let root = {
+            let root = self.datastack_top;
+            // SAFETY: the field as in `save`; the data stack has room for it, and it is plain data.
+            unsafe {
+                let theirs: *const u8 = *field(tstate, layout::BASE_FRAME);
+                ptr::copy_nonoverlapping(theirs, root, layout::BASE_FRAME_SIZE);
+            }
+            self.datastack_top = root.wrapping_add(layout::BASE_FRAME_SIZE);
+            self.base_frame = root;
+            root
+        };
         root
     }
 
@@ -219,6 +233,10 @@ impl StackState {
                     hard_limit: *field(tstate, layout::C_STACK_HARD_LIMIT),
                 };
                 self.executor = *field(tstate, layout::CURRENT_EXECUTOR);
+            }
+            #[cfg(Py_3_15)]
+            {
+                self.base_frame = *field(tstate, layout::BASE_FRAME);
             }
             #[cfg(not(Py_3_13))]
             {
@@ -263,6 +281,10 @@ impl StackState {
                 *field(tstate, layout::C_STACK_SOFT_LIMIT) = self.bounds.soft_limit;
                 *field(tstate, layout::C_STACK_HARD_LIMIT) = self.bounds.hard_limit;
                 *field(tstate, layout::CURRENT_EXECUTOR) = self.executor;
+            }
+            #[cfg(Py_3_15)]
+            {
+                *field(tstate, layout::BASE_FRAME) = self.base_frame;
             }
             #[cfg(not(Py_3_13))]
             {
