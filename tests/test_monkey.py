@@ -386,26 +386,6 @@ def test_what_was_not_patched_at_first_can_be_later():
     )
 
 
-def test_a_thread_that_is_a_greenlet_does_not_rename_the_process():
-    assert (
-        output_of(
-            PATCHED
-            + """
-import threading
-def name():
-    with open('/proc/self/comm') as file:
-        return file.read()
-before, names = name(), []
-thread = threading.Thread(target=lambda: names.append(name()), name='a-greenlet')
-thread.start()
-thread.join()
-print(names == [before], name() == before)
-"""
-        )
-        == "True True\n"
-    )
-
-
 def test_threads_and_forks():
     result = python(
         "-c",
