@@ -381,3 +381,8 @@ def test_all_links_can_be_taken_back_until_they_run():
     greenlet.join()
     gevent.sleep(0)
     assert seen == [] and not greenlet.has_links()
+
+
+@pytest.mark.parametrize("kind", [Event, AsyncResult])
+def test_they_belong_to_no_hub(kind):
+    assert kind().hub is None

@@ -482,3 +482,9 @@ def test_what_goes_through_a_queue_is_let_go_of():
     del item
     assert queue.get() is gone()
     assert gone() is None
+
+
+@pytest.mark.parametrize("kind", [SimpleQueue, Queue, Channel])
+def test_the_hub_is_that_of_the_thread_that_asks(kind):
+    queue = kind()
+    assert queue.hub is gevent.get_hub()

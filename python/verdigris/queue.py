@@ -5,6 +5,7 @@ holds nothing: each `put` waits for its `get`. `Empty`, `Full` and (from Python 
 `ShutDown` are the standard library's.
 """
 
+import queue as _native
 import sys
 from queue import Empty, Full
 
@@ -38,7 +39,7 @@ __all__ = [
 ]
 
 __implements__ = implements(__name__)
-__extensions__ = ["Channel", "JoinableQueue"]
-__imports__ = ["Empty", "Full"] if sys.version_info < (3, 13) else ["Empty", "Full", "ShutDown"]
+__imports__ = [name for name in ("Empty", "Full", "ShutDown") if hasattr(_native, name)]
+__extensions__ = [name for name in __all__ if name not in (*__implements__, *__imports__)]
 
 JoinableQueue = Queue

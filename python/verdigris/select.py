@@ -21,7 +21,7 @@ error = OSError
 _native_poll = _native.poll
 _READ = 1
 _WRITE = 2
-_NOBODY = ([], [], [])
+_NOBODY: tuple[list, list, list] = ([], [], [])
 for _name in dir(_native):
     if _name.startswith(("POLL", "EPOLL")):
         globals()[_name] = getattr(_native, _name)

@@ -18,15 +18,18 @@ __all__ = [
     "TIMEOUT_MAX",
     "LockType",
     "RLock",
+    "allocate",
     "allocate_lock",
     "error",
     "exit",
+    "exit_thread",
     "get_ident",
     "get_native_id",
     "interrupt_main",
     "lock",
     "stack_size",
     "start_joinable_thread",
+    "start_new",
     "start_new_thread",
 ]
 

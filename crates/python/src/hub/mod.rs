@@ -34,6 +34,7 @@ pub use event_loop::{EventLoop, HubLink};
 pub use job::{Job, Throw};
 pub use limit::{Limit, truth};
 pub use native_link::NativeLink;
+pub use of_thread::hub_if_exists;
 pub use timers::{TimerId, TimerTarget};
 pub use wait_queue::WaitQueue;
 pub use waiter::{WaitCell, Waiter, Wake};

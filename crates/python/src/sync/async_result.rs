@@ -242,6 +242,12 @@ impl AsyncResult {
         }
     }
 
+    /// None: a result belongs to no hub.
+    #[getter]
+    fn hub(&self) -> Option<Py<PyAny>> {
+        None
+    }
+
     /// Has the hub call `callback(result)`, once, when there is an outcome.
     fn rawlink(slf: &Bound<'_, Self>, callback: Bound<'_, PyAny>) -> PyResult<()> {
         let result = slf.get();

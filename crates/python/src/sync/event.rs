@@ -103,6 +103,12 @@ impl Event {
         Ok(true)
     }
 
+    /// None: an event belongs to no hub.
+    #[getter]
+    fn hub(&self) -> Option<Py<PyAny>> {
+        None
+    }
+
     /// Has the hub call `callback(event)`, once, when the flag is set.
     fn rawlink(slf: &Bound<'_, Self>, callback: Bound<'_, PyAny>) -> PyResult<()> {
         let event = slf.get();

@@ -13,7 +13,7 @@ use pyo3::types::{PyDict, PyGenericAlias, PyTuple, PyType};
 
 use super::errors::{Full, empty, full, prepare, timed_out};
 use crate::gil::GilCell;
-use crate::hub::{WaitQueue, Waiter, Wake, truth};
+use crate::hub::{WaitQueue, Waiter, Wake, hub_if_exists, truth};
 use crate::sync::linkable;
 
 struct Offer {
@@ -248,6 +248,12 @@ impl Channel {
     /// The same as `get(block=False)`.
     fn get_nowait(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         self.get(py, false, None)
+    }
+
+    /// The hub of the thread that asks, or None. A channel belongs to none.
+    #[getter]
+    fn hub(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        hub_if_exists(py)
     }
 
     /// How many more greenlets wait to put than to get.

@@ -15,7 +15,7 @@ use pyo3::types::{PyDict, PyGenericAlias, PyTuple, PyType};
 use super::errors::{check, empty, full, prepare, shut_down, timed_out};
 use super::flow::Flow;
 use super::items::{Items, Order};
-use crate::hub::{WaitQueue, Wake, truth};
+use crate::hub::{WaitQueue, Wake, hub_if_exists, truth};
 use crate::sync::counter::Counter;
 
 /// A queue of at most `maxsize` items, first in, first out.
@@ -389,6 +389,12 @@ impl SimpleQueue {
         let (py, queue) = (slf.py(), slf.get());
         slf.get_type()
             .call1((queue.maxsize(), queue.items.snapshot(py)?))
+    }
+
+    /// The hub of the thread that asks, or None. A queue belongs to none.
+    #[getter]
+    fn hub(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        hub_if_exists(py)
     }
 
     /// How many items it holds before `put()` waits; None if there is no bound.
