@@ -410,3 +410,15 @@ def test_the_exception_of_a_map_is_that_of_the_call(capfd):
         with pytest.raises(LookupError, match=str(number)):
             next(found)
     assert list(found) == []
+
+
+@pytest.mark.parametrize("make", [Group, lambda: Pool(5)])
+def test_members_may_be_killed_one_by_one_while_going_through_them(make):
+    group = make()
+    for _ in range(3):
+        group.spawn(verdigris.sleep, 10)
+    for member in group:
+        member.kill(block=False)
+    assert len(group) == 3
+    verdigris.sleep(0)
+    assert len(group) == 0 and (not isinstance(group, Pool) or group.free_count() == 5)
