@@ -25,6 +25,15 @@ impl Context {
         Context { sp: null_mut() }
     }
 
+    /// Has the processor fetch what a suspended computation touches first when it goes on: the `lines` cache lines of
+    /// its stack that were used last. It may be switched to, and its stack be gone, before that is done.
+    #[inline]
+    pub fn prefetch(&self, lines: usize) {
+        for line in 0..lines {
+            arch::prefetch(self.sp.wrapping_add(64 * line));
+        }
+    }
+
     /// A computation that will call `entry(word)` on `stack` at the first switch to it.
     ///
     /// `entry` ends by switching away for good; a panic must not leave it (it would abort the process).
@@ -59,6 +68,14 @@ impl Context {
     pub unsafe fn switch(from: *mut Context, to: *const Context, word: usize) -> usize {
         // SAFETY: `Context` is transparent over its stack pointer; the rest is what the caller promised.
         unsafe { arch::switch(from.cast(), (*to).sp, word) }
+    }
+}
+
+/// Has the processor fetch an object that will be needed soon.
+#[inline]
+pub fn prefetch<T>(object: *const T) {
+    for offset in (0..size_of::<T>()).step_by(64) {
+        arch::prefetch(object.cast::<u8>().wrapping_add(offset));
     }
 }
 

@@ -17,6 +17,8 @@
 //!   is what the stack pointer was when a signal came; `context` is the `ucontext_t` that the handler was given.
 //! - `unsafe fn last_fault(context: *const c_void) -> usize`
 //!   is the address of the thread's latest memory fault that was made a signal, be it this one or an earlier.
+//! - `fn prefetch(address: *const u8)`
+//!   has the cache line there fetched, if the CPU can be told so. Any address will do.
 //! - `const STACK_ALIGN: usize`, a power of two.
 //!
 //! All of it holds for one thread; whoever moves a suspended stack to another thread answers for what lies on it.
@@ -24,7 +26,9 @@
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod x86_64;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-pub(crate) use x86_64::{STACK_ALIGN, last_fault, outermost, prepare, stack_pointer, switch};
+pub(crate) use x86_64::{
+    STACK_ALIGN, last_fault, outermost, prefetch, prepare, stack_pointer, switch,
+};
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 compile_error!(

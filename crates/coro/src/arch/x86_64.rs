@@ -106,6 +106,15 @@ pub(crate) unsafe fn switch(from: *mut *mut u8, to: *mut u8, word: usize) -> usi
     received
 }
 
+/// Has a cache line fetched.
+#[inline(always)]
+pub(crate) fn prefetch(address: *const u8) {
+    // SAFETY: a hint, which faults at no address and changes nothing that a program can see.
+    unsafe {
+        asm!("prefetcht0 [{}]", in(reg) address, options(nostack, preserves_flags, readonly))
+    };
+}
+
 /// Calls `function(a, b, c)`; to an unwinder, this is where the stack begins.
 ///
 /// # Safety

@@ -26,6 +26,7 @@ use super::housekeeping::Housekeeping;
 use super::interval::switch_interval;
 use super::io::Sources;
 use super::job::{Job, Throw};
+use super::lookahead::look_ahead;
 use super::timers::Timers;
 use super::waiter;
 use super::watcher::{Moment, Watcher, Watchers};
@@ -213,7 +214,9 @@ impl EventLoop {
                 return None;
             }
             self.spend(py, &mut turn);
-            jobs.pop_front()?
+            let job = jobs.pop_front()?;
+            look_ahead(&jobs);
+            job
         };
         due(job)
     }
@@ -311,7 +314,10 @@ impl EventLoop {
                     return;
                 }
                 self.spend(py, &mut turn);
-                self.jobs.borrow_mut(py).pop_front()
+                let mut jobs = self.jobs.borrow_mut(py);
+                let job = jobs.pop_front();
+                look_ahead(&jobs);
+                job
             };
             let Some(job) = job else { return };
             self.run_job(py, job);

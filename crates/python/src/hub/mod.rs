@@ -15,6 +15,7 @@ mod interval;
 pub mod io;
 mod job;
 mod limit;
+mod lookahead;
 mod native_link;
 mod of_thread;
 mod priority;

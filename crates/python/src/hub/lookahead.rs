@@ -1,0 +1,47 @@
+//! Fetching into the processor's cache what the next greenlets will touch, while this one runs.
+//!
+//! With tens of thousands of greenlets, each one that goes on finds its object, its stack and the stack's page table
+//! entry in memory, and waits for them one after the other: that is then most of what a switch costs. The run queue
+//! knows who is next, so the three are fetched in three steps, each some switches ahead of the one that needs it.
+
+use std::collections::VecDeque;
+
+use super::job::Job;
+use crate::greenlet::GreenletRef;
+
+/// Jobs that a queue has at least if this is to be worth it: what fewer greenlets touch stays in the cache.
+const MANY: usize = 512;
+
+/// How far ahead each step is.
+const OBJECT: usize = 6;
+const INNER: usize = 4;
+const STACK: usize = 2;
+
+/// To be called when a job has been taken out of the queue.
+#[inline]
+pub fn look_ahead(jobs: &VecDeque<Job>) {
+    if jobs.len() >= MANY {
+        fetch(jobs);
+    }
+}
+
+#[inline(never)]
+fn fetch(jobs: &VecDeque<Job>) {
+    if let Some(greenlet) = suspended(jobs, OBJECT) {
+        greenlet.prefetch();
+    }
+    if let Some(greenlet) = suspended(jobs, INNER) {
+        greenlet.prefetch_inner();
+    }
+    if let Some(greenlet) = suspended(jobs, STACK) {
+        greenlet.prefetch_stack();
+    }
+}
+
+/// The greenlet that a job is to go on with.
+fn suspended(jobs: &VecDeque<Job>, ahead: usize) -> Option<&GreenletRef> {
+    match jobs.get(ahead) {
+        Some(Job::Resume { greenlet, .. } | Job::Expire { greenlet, .. }) => Some(greenlet),
+        _ => None,
+    }
+}
