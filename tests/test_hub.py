@@ -199,8 +199,10 @@ class TestAnotherLoop:
         assert called == [event]
         assert (called.append, (event,)) in observer.scheduled
 
-    @pytest.mark.parametrize("flags", ["epoll", ["epoll"], 4])
-    def test_a_backends_name_makes_a_loop(self, flags):
+    @pytest.mark.parametrize(
+        ("flags", "name"), [("epoll", "epoll"), (["epoll"], "epoll"), (4, "epoll"), ("select", "default")]
+    )
+    def test_a_backends_name_makes_a_loop(self, flags, name):
         def backend():
             hub = Hub(flags, default=False)
             try:
@@ -208,7 +210,7 @@ class TestAnotherLoop:
             finally:
                 hub.destroy()
 
-        assert get_hub().threadpool.apply(backend) == ("epoll", False)
+        assert get_hub().threadpool.apply(backend) == (name, False)
 
 
 INTERRUPTED = {

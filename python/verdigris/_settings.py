@@ -231,7 +231,12 @@ class Config:
         imported(**dict.fromkeys(("default", "libev-cext", "libev-cffi", "libuv-cffi"), "verdigris._core.loop")),
         "The class of `hub.loop`. There is one; gevent's names for its own all mean it.",
     )
-    libev_backend = Setting("GEVENT_BACKEND", None, anything, "Not used: the loop has one backend.")
+    libev_backend = Setting(
+        "GEVENT_BACKEND",
+        None,
+        anything,
+        "What a loop is to wait with. There is only epoll; asked for another, it says that it has the default.",
+    )
     stack_size = Setting(
         "VERDIGRIS_STACK_SIZE",
         _core.get_stack_size(),

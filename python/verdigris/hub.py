@@ -93,7 +93,7 @@ class Hub(greenlet):
         if loop is None and default:
             loop = _take_kept_loop()
         if loop is None or isinstance(loop, (str, int, list, tuple)):
-            loop = self.loop_class(loop, default)
+            loop = self.loop_class(self.backend if loop is None else loop, default)
         self.loop = loop
         self.thread_ident = get_ident()
         self._resolver = None

@@ -22,6 +22,7 @@ use reactor::{Events, Reactor, Ready, Waker};
 
 use super::breaking::Break;
 use super::calendar::Calendar;
+use super::facade;
 use super::housekeeping::Housekeeping;
 use super::interval::switch_interval;
 use super::io::Sources;
@@ -107,6 +108,8 @@ pub struct EventLoop {
     /// Which thread runs it, as `thread::identity` tells: others must wake it.
     pub(super) home: AtomicUsize,
     is_default: bool,
+    /// What `backend` says.
+    pub(super) backend: &'static str,
 }
 
 impl EventLoop {
@@ -479,9 +482,7 @@ fn due(job: Job) -> Option<Ref> {
 impl EventLoop {
     #[new]
     #[pyo3(signature = (flags = None, default = None))]
-    fn new(flags: Option<Py<PyAny>>, default: Option<bool>) -> PyResult<Self> {
-        // Accepted for gevent's sake: there is one backend.
-        drop(flags);
+    fn new(flags: Option<&Bound<'_, PyAny>>, default: Option<bool>) -> PyResult<Self> {
         let reactor = Reactor::new().map_err(os_error)?;
         Ok(Self {
             jobs: GilCell::default(),
@@ -500,6 +501,7 @@ impl EventLoop {
             stand_in: GilCell::default(),
             home: AtomicUsize::new(thread::identity()),
             is_default: default.unwrap_or(true),
+            backend: facade::backend(flags)?,
         })
     }
 

@@ -4,7 +4,10 @@
 
 use std::os::fd::{AsRawFd, RawFd};
 
-use pyo3::{prelude::*, types::PyType};
+use pyo3::{
+    prelude::*,
+    types::{PyInt, PyType},
+};
 use reactor::Readiness;
 
 use super::{
@@ -41,10 +44,10 @@ impl EventLoop {
         self.is_default(py)
     }
 
-    /// The name of what the loop waits with.
-    #[getter]
-    fn backend(&self) -> &'static str {
-        "epoll"
+    /// The name of what the loop waits with; "default" if another was asked for, of which there is none.
+    #[getter(backend)]
+    fn backend_name(&self) -> &'static str {
+        self.backend
     }
 
     /// The backend as libev's number for it.
@@ -181,6 +184,15 @@ impl EventLoop {
         self.mark_moment(py, Moment::AfterFork);
         Ok(())
     }
+}
+
+/// What a loop that was made with these flags says that it waits with: a name or several, or libev's bits, or nothing.
+pub fn backend(flags: Option<&Bound<'_, PyAny>>) -> PyResult<&'static str> {
+    let Some(flags) = flags.filter(|flags| !flags.is_instance_of::<PyInt>()) else {
+        return Ok("epoll");
+    };
+    let is_there = !flags.is_truthy()? || flags.str()?.to_str()?.contains("epoll");
+    Ok(if is_there { "epoll" } else { "default" })
 }
 
 /// libev's `EVBACKEND_EPOLL`.
