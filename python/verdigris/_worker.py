@@ -9,8 +9,7 @@ import sys
 from _queue import Empty
 from threading import getprofile, gettrace
 
-from ._core import greenlet
-from .hub import get_hub_if_exists
+from ._core import greenlet, hub_if_exists
 from .monkey import get_original
 
 __all__ = ["ThreadResult", "Worker", "work"]
@@ -26,7 +25,7 @@ class ThreadResult:
         context: what failed, for the report of an error; None is for none.
     """
 
-    __slots__ = ("_call_when_ready", "_watcher", "context", "exc_info", "hub", "receiver", "value")
+    __slots__ = ("_call_when_ready", "_loop", "context", "exc_info", "hub", "receiver", "value")
 
     def __init__(self, receiver, hub, call_when_ready=None):
         """To be made in the thread of `hub`, which waits for it from now on.
@@ -38,8 +37,8 @@ class ThreadResult:
         self.context = self.value = None
         self.exc_info = ()
         self._call_when_ready = call_when_ready
-        self._watcher = hub.loop.async_()
-        self._watcher.start(self._deliver)
+        self._loop = hub.loop
+        self._loop.ref()
 
     @property
     def exception(self):
@@ -53,21 +52,20 @@ class ThreadResult:
     def set(self, value):
         """The call has returned `value`. May be called in any thread."""
         self.value = value
-        self._watcher.send()
+        self._loop.run_callback_threadsafe(self._deliver)
 
     def handle_error(self, context, exc_info):
         """The call has raised the error of `exc_info`. May be called in any thread."""
         self.context = context
         self.exc_info = exc_info
-        self._watcher.send()
+        self._loop.run_callback_threadsafe(self._deliver)
 
     def close(self):
         """Have the hub wait for it no more."""
-        self._watcher.stop()
-        self._watcher.close()
+        self._loop.unref()
 
     def _deliver(self):
-        self.close()
+        self._loop.unref()
         try:
             if self._call_when_ready is not None:
                 self._call_when_ready()
@@ -146,7 +144,7 @@ class Worker(greenlet):
 
     def _after_run_task(self, func, args, kwargs, thread_result, _sys=sys):
         """Called after each call, also after one that has failed."""
-        hub = get_hub_if_exists()
+        hub = hub_if_exists()
         if hub is not None and hub.periodic_monitoring_thread is not None:
             # What comes is to wait for the next call, and to make one that blocks: that is what the thread is for.
             hub.periodic_monitoring_thread.ignore_current_greenlet_blocking()
@@ -169,7 +167,7 @@ def work(pool):
                     raise
                 error = thrown
     finally:
-        hub = get_hub_if_exists()
+        hub = hub_if_exists()
         if hub is not None:
             # A call has used a hub of this thread, which ends now.
             hub.destroy(destroy_loop=True)

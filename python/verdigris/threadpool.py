@@ -8,7 +8,7 @@ patching replaces only by name, and they are taken at import from the originals.
 from _queue import SimpleQueue
 from threading import getprofile, gettrace
 
-from ._core import AsyncResult, sleep
+from ._core import AsyncResult, hub_if_exists, sleep
 from ._worker import ThreadResult, Worker, work
 from .event import Event
 from .hub import get_hub
@@ -121,15 +121,17 @@ class ThreadPool(Mapping):
         outcome = AsyncResult()
         try:
             # The caller may be of another thread than the pool: its own hub waits.
-            result = ThreadResult(outcome, get_hub(), self._task_ended)
+            result = ThreadResult(outcome, hub_if_exists() or get_hub(), self._task_ended)
         except BaseException:
             self._places.release()
             raise
         with self._lock:
             self._unfinished += 1
             self._finished.clear()
+            threads_suffice = self._size >= self._unfinished or self._size >= self._maxsize
         try:
-            self._start_thread_if_needed()
+            if not threads_suffice:
+                self._start_thread_if_needed()
         except BaseException:
             result.close()
             self._task_ended()
