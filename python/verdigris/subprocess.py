@@ -23,8 +23,6 @@ from .os import nb_read, nb_write
 
 __all__ = [*_native.__all__, "FileObject"]
 __implements__ = implements(__name__)
-__extensions__ = ["FileObject"]
-__imports__ = [name for name in _native.__all__ if name not in __implements__]
 
 _CHUNK = 32768
 
