@@ -7,6 +7,7 @@ from threading import Thread
 import pytest
 
 import verdigris
+from programs import output_of
 from verdigris.greenlet import Greenlet
 
 
@@ -198,3 +199,21 @@ def test_a_tree_of_raw_greenlets_is_collected():
     del raw
     gc.collect()
     assert alive() is None
+
+
+def test_what_only_says_that_it_is_a_greenlet_is_none():
+    assert (
+        output_of("""
+        import verdigris
+
+        class Proxy:
+            __class__ = verdigris.Greenlet
+
+        for call in (verdigris.kill, verdigris.killall):
+            try:
+                call([Proxy()] if call is verdigris.killall else Proxy())
+            except TypeError as error:
+                print(error)
+    """)
+        == "a greenlet is needed, not Proxy\n" * 2
+    )

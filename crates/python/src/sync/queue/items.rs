@@ -62,6 +62,15 @@ impl Items {
         Ok(())
     }
 
+    /// How many there are; of those that Python holds: none.
+    #[inline(always)]
+    pub fn native_len(&self, py: Python<'_>) -> usize {
+        match &*self.store.borrow(py) {
+            Store::Native(items) => items.len(),
+            Store::Shown(_) => 0,
+        }
+    }
+
     /// Adds an item to the end, if Python is not needed for it: false if it is.
     #[inline(always)]
     pub fn push_native(&self, item: &Bound<'_, PyAny>) -> bool {

@@ -121,13 +121,14 @@ impl SimpleQueue {
         Ok(())
     }
 
-    /// Puts an item, if that is all there is to it: no bound, no hooks, nobody waiting. False: nothing was done.
+    /// Puts an item, if that is all there is to it: room, no hooks, nobody waiting. False: nothing was done.
     #[inline(always)]
     pub fn put_simply(&self, item: &Bound<'_, PyAny>) -> bool {
+        let py = item.py();
         let simple = !self.is_hooked()
             && !self.shut_down.load(Relaxed)
-            && self.flow.maxsize().is_none()
-            && self.flow.is_unused(item.py());
+            && self.flow.is_unused(py)
+            && (self.flow.maxsize().is_none() || self.flow.has_room(self.items.native_len(py)));
         let put = simple && self.items.push_native(item);
         self.unfinished.add(isize::from(put));
         put
