@@ -20,7 +20,7 @@ demo: setup ## run the chat room, and say where
 	@$(BIN)/python examples/chat/server.py $(ARGS)
 
 test: setup ## pass the tests: Rust's and Python's
-	cargo test --quiet --package coro --package reactor --package http
+	cargo test --quiet --package coro --package reactor --package wait --package http
 	$(BIN)/python -m pytest --quiet $(ARGS)
 
 test-pythons: ## the Python tests on newer CPythons and debug builds, in a folder of Debian's (needs root)

@@ -65,5 +65,6 @@ def test_each_file_of_it_gives_its_reason_once() -> None:
         assert len(ALLOWANCE.findall(text)) == len(ANY_ALLOWANCE.findall(text)) == 1, path
 
 
-def test_the_wire_protocol_can_have_none() -> None:
-    assert "#![forbid(unsafe_code)]" in (ROOT / "crates/http/src/lib.rs").read_text()
+def test_the_crates_that_need_none_can_have_none() -> None:
+    for crate in ("http", "wait"):
+        assert "#![forbid(unsafe_code)]" in (ROOT / f"crates/{crate}/src/lib.rs").read_text(), crate

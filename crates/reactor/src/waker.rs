@@ -14,17 +14,11 @@ use crate::sys::WakeFd;
 ///
 /// Any number of calls before the reactor looks are one: the first writes to the kernel, the rest find it written.
 #[derive(Clone)]
-pub struct Waker(Arc<Inner>);
-
-struct Inner {
-    fd: WakeFd,
-    /// Set when the fd has been written to and not yet drained.
-    written: AtomicBool,
-}
+pub struct Waker(Arc<Bell<AtomicBool, WakeFd>>);
 
 impl Waker {
     pub(crate) fn new() -> io::Result<Waker> {
-        Ok(Waker(Arc::new(Inner {
+        Ok(Waker(Arc::new(Bell {
             fd: WakeFd::new()?,
             written: AtomicBool::new(false),
         })))
@@ -34,20 +28,16 @@ impl Waker {
     ///
     /// [`Ready::Woken`]: crate::Ready::Woken
     pub fn wake(&self) {
-        if !self.0.written.swap(true, Ordering::AcqRel) {
-            self.0.fd.write();
-        }
+        self.0.ring();
     }
 
     pub(crate) fn fd(&self) -> &WakeFd {
         &self.0.fd
     }
 
-    /// Makes ready for the next call. The fd is drained *before* the flag falls: the other way round, a `wake` between
-    /// the two would be drained with its flag left up, and all later ones would believe that it is still written.
+    /// Makes ready for the next call.
     pub(crate) fn reset(&self) {
-        self.0.fd.drain();
-        self.0.written.swap(false, Ordering::AcqRel);
+        self.0.reset();
     }
 
     /// In a forked child: parts from the parent's fd. Every clone keeps working.
@@ -65,3 +55,62 @@ impl fmt::Debug for Waker {
             .finish()
     }
 }
+
+/// What threads share without a lock. It knows its two halves by what they do, so that its tests can have others, in
+/// which every interleaving is tried.
+struct Bell<F, W> {
+    fd: W,
+    /// Set when the fd has been written to and not yet drained.
+    written: F,
+}
+
+/// An atomic flag.
+trait Flag {
+    fn swap(&self, value: bool, order: Ordering) -> bool;
+}
+
+/// What a waiting thread is woken through.
+trait Line {
+    fn write(&self);
+    fn drain(&self);
+}
+
+impl<F: Flag, W: Line> Bell<F, W> {
+    #[inline]
+    fn ring(&self) {
+        if !self.written.swap(true, Ordering::AcqRel) {
+            self.fd.write();
+        }
+    }
+
+    /// The fd is drained *before* the flag falls: the other way round, a `ring` between the two would be drained with its
+    /// flag left up, and all later ones would believe that it is still written.
+    #[inline]
+    fn reset(&self) {
+        self.fd.drain();
+        self.written.swap(false, Ordering::AcqRel);
+    }
+}
+
+impl Flag for AtomicBool {
+    #[inline]
+    fn swap(&self, value: bool, order: Ordering) -> bool {
+        AtomicBool::swap(self, value, order)
+    }
+}
+
+impl Line for WakeFd {
+    #[inline]
+    fn write(&self) {
+        WakeFd::write(self);
+    }
+
+    #[inline]
+    fn drain(&self) {
+        WakeFd::drain(self);
+    }
+}
+
+#[cfg(test)]
+#[path = "waker_tests.rs"]
+mod tests;

@@ -18,6 +18,7 @@ use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
+use wait::WaitCell;
 
 use super::class::base_type;
 use super::roster::Place;
@@ -29,7 +30,6 @@ use super::thread_state::StackState;
 use super::tracked::tracked_type;
 use crate::error::GreenletExit;
 use crate::gil::{Ref, Slot};
-use crate::hub::WaitCell;
 /// What C code sees of a greenlet; everything else is behind `pimpl`.
 #[repr(C)]
 pub struct PyGreenlet {

@@ -19,6 +19,7 @@ use std::time::Duration;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use reactor::{Events, Reactor, Ready, Waker};
+use wait::End;
 
 use super::breaking::Break;
 use super::calendar::Calendar;
@@ -29,7 +30,6 @@ use super::io::Sources;
 use super::job::{Job, Throw};
 use super::lookahead::look_ahead;
 use super::timers::Timers;
-use super::waiter;
 use super::watcher::{Moment, Watcher, Watchers};
 use crate::error::{BlockingSwitchOutError, os_error};
 use crate::gil::{GilCell, Ref};
@@ -205,8 +205,8 @@ impl EventLoop {
             // What is void is left to the hub, too: dropping it may run a finalizer, which must
             // not wait in a greenlet that is about to.
             let direct = match jobs.front() {
-                Some(Job::Resume { greenlet, wait }) => waiter::is_due(greenlet, *wait),
-                Some(Job::Expire { greenlet, wait }) => waiter::is_on(greenlet, *wait),
+                Some(Job::Resume { greenlet, wait }) => greenlet.inner().wait.is_due(*wait),
+                Some(Job::Expire { greenlet, wait }) => greenlet.inner().wait.is_on(*wait),
                 // A fresh stack is the hub's business: to map one takes more C stack than to
                 // wait does, and a parked greenlet that has to hold that much takes up a
                 // second page for it.
@@ -343,7 +343,7 @@ impl EventLoop {
                     error,
                 } = *throw;
                 if greenlet.inner().is_active()
-                    && wait.is_none_or(|wait| waiter::is_on(&greenlet, wait))
+                    && wait.is_none_or(|wait| greenlet.inner().wait.is_on(wait))
                 {
                     self.dispatch(py, greenlet.bind(py), |greenlet| {
                         switch::deliver(greenlet, switch::Payload::Error(error))
@@ -461,10 +461,12 @@ fn is_startable(greenlet: &GreenletRef) -> bool {
 fn due(job: Job) -> Option<Ref> {
     match job {
         Job::Resume { greenlet, wait } => {
-            waiter::is_due(&greenlet, wait).then(|| greenlet.into_ref())
+            let due = greenlet.inner().wait.is_due(wait);
+            due.then(|| greenlet.into_ref())
         }
         Job::Expire { greenlet, wait } => {
-            waiter::time_out(&greenlet, wait).then(|| greenlet.into_ref())
+            let ended = greenlet.inner().wait.end(wait, End::TimedOut);
+            ended.then(|| greenlet.into_ref())
         }
         Job::Start { greenlet } => {
             let starts = greenlet

@@ -38,7 +38,7 @@ pub use native_link::NativeLink;
 pub use of_thread::hub_if_exists;
 pub use timers::{TimerId, TimerTarget};
 pub use wait_queue::WaitQueue;
-pub use waiter::{WaitCell, Waiter, Wake};
+pub use waiter::{Waiter, Wake};
 
 /// Adds the names of this module to `_core`.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -1,11 +1,11 @@
 //! A FIFO of greenlets that wait for one thing, and of callbacks to be told of it.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use pyo3::{PyTraverseError, PyVisit};
+use wait::Fifo;
 
 use super::callback::{Callback, Queued};
 use super::event_loop::EventLoop;
@@ -33,13 +33,7 @@ impl Default for WaitQueue {
 
 #[derive(Default)]
 struct Queue {
-    /// Entries by age. An entry that leaves from the middle leaves a hole, so that the numbers
-    /// stay consecutive and finding one is a subtraction.
-    entries: VecDeque<Option<Entry>>,
-    /// The number of the first entry.
-    first: u64,
-    /// How many entries are no holes.
-    present: usize,
+    line: Fifo<Entry>,
     /// Callbacks that were notified, so that they can be unlinked until the hub calls them. Those
     /// that it has called are spent, and leave later.
     told: Vec<Callback>,
@@ -62,34 +56,6 @@ enum Link {
 }
 
 impl Queue {
-    fn push(&mut self, entry: Entry) -> u64 {
-        self.entries.push_back(Some(entry));
-        self.present += 1;
-        self.first + self.entries.len() as u64 - 1
-    }
-
-    fn remove(&mut self, number: u64) -> Option<Entry> {
-        let index = usize::try_from(number.checked_sub(self.first)?).ok()?;
-        let entry = self.entries.get_mut(index)?.take()?;
-        self.present -= 1;
-        while let Some(None) = self.entries.front() {
-            self.entries.pop_front();
-            self.first += 1;
-        }
-        Some(entry)
-    }
-
-    fn pop(&mut self) -> Option<Entry> {
-        while let Some(entry) = self.entries.pop_front() {
-            self.first += 1;
-            if entry.is_some() {
-                self.present -= 1;
-                return entry;
-            }
-        }
-        None
-    }
-
     /// Keeps a callback that is scheduled, and lets go of spent ones when there is no room left:
     /// then as much room is made as there are others, so that this costs little each time.
     fn push_told(&mut self, callback: Callback) {
@@ -102,11 +68,10 @@ impl Queue {
 
     /// Takes out the oldest greenlet, past callbacks.
     fn pop_greenlet(&mut self) -> Option<Waiter> {
-        let index = self
-            .entries
-            .iter()
-            .position(|entry| matches!(entry, Some(Entry::Greenlet(_))))?;
-        match self.remove(self.first + index as u64) {
+        let number = self
+            .line
+            .find(|entry| matches!(entry, Entry::Greenlet(_)))?;
+        match self.line.remove(number) {
             Some(Entry::Greenlet(waiter)) => Some(waiter),
             _ => None,
         }
@@ -129,6 +94,7 @@ impl WaitQueue {
         let number = self
             .queue
             .borrow_mut(py)
+            .line
             .push(Entry::Greenlet(waiter.clone_ref(py)));
         // Another thread may wake us: then a loop that has nothing else to do is not at its end.
         let shared = self
@@ -143,7 +109,7 @@ impl WaitQueue {
             event_loop.get().keep_alive(py, -1);
         }
         if !matches!(wake, Wake::Notified) {
-            let entry = self.queue.borrow_mut(py).remove(number);
+            let entry = self.queue.borrow_mut(py).line.remove(number);
             drop(entry);
         }
         Ok(wake)
@@ -162,14 +128,14 @@ impl WaitQueue {
         }
     }
 
-    /// Wakes every greenlet and schedules every callback as `callback(owner)`, in order; the
-    /// queue is empty then. Says how many greenlets it woke.
+    /// Wakes every greenlet and schedules every callback as `callback(owner)`, in order. Those who join meanwhile, as
+    /// the end of a dead greenlet may let some do, are not among them. Says how many greenlets it woke.
     pub fn notify_all(&self, py: Python<'_>, owner: &Bound<'_, PyAny>) -> usize {
         self.is_shared();
-        let count = self.queue.borrow(py).entries.len();
+        let end = self.queue.borrow(py).line.next_number();
         let mut woken = 0;
-        for _ in 0..count {
-            let entry = self.queue.borrow_mut(py).pop();
+        loop {
+            let entry = self.queue.borrow_mut(py).line.pop_before(end);
             match entry {
                 Some(Entry::Greenlet(waiter)) => woken += usize::from(waiter.wake(py)),
                 Some(Entry::Callback { callback, home }) => {
@@ -178,10 +144,9 @@ impl WaitQueue {
                     }
                 }
                 Some(Entry::Native(link)) => link.tell(py, owner),
-                None => break,
+                None => return woken,
             }
         }
-        woken
     }
 
     /// Has the hub call a callback that has left the entries, unless it is unlinked before.
@@ -217,13 +182,10 @@ impl WaitQueue {
             let function = told.function(py)?;
             Some((Link::Told(told.clone_ref(py)), function.into()))
         });
-        let numbered = (queue.first..).zip(queue.entries.iter());
-        let entries = numbered.filter_map(|(number, entry)| match entry {
-            Some(Entry::Callback { callback, .. }) => {
-                Some((Link::Entry(number), callback.clone_ref(py)))
-            }
-            Some(Entry::Native(link)) => Some((Link::Entry(number), link.object_ref(py))),
-            Some(Entry::Greenlet(_)) | None => None,
+        let entries = queue.line.iter().filter_map(|(number, entry)| match entry {
+            Entry::Callback { callback, .. } => Some((Link::Entry(number), callback.clone_ref(py))),
+            Entry::Native(link) => Some((Link::Entry(number), link.object_ref(py))),
+            Entry::Greenlet(_) => None,
         });
         told.chain(entries).collect()
     }
@@ -233,7 +195,7 @@ impl WaitQueue {
         match link {
             Link::Told(callback) => callback.take().is_some(),
             Link::Entry(number) => {
-                let entry = self.queue.borrow_mut(py).remove(*number);
+                let entry = self.queue.borrow_mut(py).line.remove(*number);
                 entry.is_some()
             }
         }
@@ -248,25 +210,22 @@ impl WaitQueue {
                 home: EventLoop::current(py).ok().map(Bound::unbind),
             },
         };
-        self.queue.borrow_mut(py).push(entry);
+        self.queue.borrow_mut(py).line.push(entry);
     }
 
     /// Adds a link that is told at once.
     pub fn push_native(&self, py: Python<'_>, link: NativeLink) {
-        self.queue.borrow_mut(py).push(Entry::Native(link));
+        self.queue.borrow_mut(py).line.push(Entry::Native(link));
     }
 
     /// Takes out the oldest of those links to `object`. False if there is none.
     pub fn unlink_native(&self, py: Python<'_>, object: &Bound<'_, PyAny>) -> bool {
         let entry = {
             let mut queue = self.queue.borrow_mut(py);
-            let index = queue.entries.iter().position(
-                |entry| matches!(entry, Some(Entry::Native(link)) if link.object().is(object)),
-            );
-            index.and_then(|index| {
-                let number = queue.first + index as u64;
-                queue.remove(number)
-            })
+            let number = queue
+                .line
+                .find(|entry| matches!(entry, Entry::Native(link) if link.object().is(object)));
+            number.and_then(|number| queue.line.remove(number))
         };
         entry.is_some()
     }
@@ -292,20 +251,20 @@ impl WaitQueue {
     pub fn len(&self, py: Python<'_>) -> usize {
         let queue = self.queue.borrow(py);
         let told = queue.told.iter().filter(|told| told.is_pending());
-        queue.present + told.count()
+        queue.line.len() + told.count()
     }
 
     /// Whether nobody waits, not even for the hub to call what was told.
     #[inline]
     pub fn is_unused(&self, py: Python<'_>) -> bool {
         let queue = self.queue.borrow(py);
-        queue.present == 0 && queue.told.is_empty()
+        queue.line.is_empty() && queue.told.is_empty()
     }
 
     #[inline]
     pub fn is_empty(&self, py: Python<'_>) -> bool {
         let queue = self.queue.borrow(py);
-        queue.present == 0 && !queue.told.iter().any(Callback::is_pending)
+        queue.line.is_empty() && !queue.told.iter().any(Callback::is_pending)
     }
 
     /// For the garbage collector: the callbacks. (Waiting greenlets hold their own on a stack, and
@@ -316,7 +275,7 @@ impl WaitQueue {
 
     fn each_callback<E>(&self, mut see: impl FnMut(&Py<PyAny>) -> Result<(), E>) -> Result<(), E> {
         self.queue.inspect(|queue| {
-            for entry in queue.entries.iter().flatten() {
+            for (_, entry) in queue.line.iter() {
                 match entry {
                     Entry::Callback { callback, .. } => see(callback.as_py())?,
                     Entry::Native(link) => see(link.object())?,

@@ -1,12 +1,11 @@
 //! One greenlet at one wait, and how it gives up the thread.
 //!
-//! A wait is a number in the greenlet itself, so a waiter costs no Python object, and a wake-up
-//! that comes too late (the greenlet was killed, or timed out, or waits for something else by
-//! now) is seen to be void: it names another wait.
-
-use std::cell::Cell;
+//! A wait is a number in the greenlet itself (`wait::WaitCell`), so a waiter costs no Python object,
+//! and a wake-up that comes too late (the greenlet was killed, or timed out, or waits for something
+//! else by now) is seen to be void: it names another wait.
 
 use pyo3::prelude::*;
+use wait::End;
 
 use super::event_loop::EventLoop;
 use super::job::{Job, Throw};
@@ -16,48 +15,8 @@ use crate::error::InvalidSwitchError;
 use crate::gil::Ref;
 use crate::greenlet::{GreenletRef, switch};
 
-/// What a greenlet knows of its own waiting.
-#[derive(Default)]
-pub struct WaitCell {
-    number: Cell<u64>,
-    state: Cell<State>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-enum State {
-    /// Not waiting.
-    #[default]
-    Idle,
-    Waiting,
-    /// Woken, and queued to run.
-    Notified,
-    /// Timed out, and queued to run.
-    TimedOut,
-}
-
-impl WaitCell {
-    /// Whether its greenlet is at no wait, not even at the end of one.
-    pub fn is_idle(&self) -> bool {
-        self.state.get() == State::Idle
-    }
-
-    /// The wait that its greenlet is at, if nothing has ended it yet: each has another number.
-    pub fn pending(&self) -> Option<u64> {
-        (self.state.get() == State::Waiting).then(|| self.number.get())
-    }
-}
-
-/// How a wait ended.
-pub enum Wake {
-    Notified,
-    TimedOut,
-    /// An exception was thrown in. If it was `notified` as well, whoever handed something over
-    /// believes that it was taken: pass it on.
-    Thrown {
-        error: PyErr,
-        notified: bool,
-    },
-}
+/// How a greenlet's wait ended.
+pub type Wake = wait::Wake<PyErr>;
 
 /// The running greenlet, about to wait, or that greenlet at that wait.
 pub struct Waiter {
@@ -70,10 +29,7 @@ impl Waiter {
     pub fn current(py: Python<'_>) -> PyResult<Waiter> {
         EventLoop::for_blocking(py)?;
         let greenlet = GreenletRef::current(py)?;
-        let cell = &greenlet.inner().wait;
-        let number = cell.number.get() + 1;
-        cell.number.set(number);
-        cell.state.set(State::Waiting);
+        let number = greenlet.inner().wait.begin();
         Ok(Waiter { greenlet, number })
     }
 
@@ -86,17 +42,12 @@ impl Waiter {
 
     /// Ends the wait: the greenlet is queued to run. From any thread. False if it has ended.
     pub fn wake(&self, py: Python<'_>) -> bool {
-        self.end(py, State::Notified)
+        self.end(py, End::Notified)
     }
 
     /// Ends the wait as timed out. False if it has ended.
     pub fn expire(&self, py: Python<'_>) -> bool {
-        self.end(py, State::TimedOut)
-    }
-
-    /// Whether nobody has ended the wait yet.
-    pub fn is_waiting(&self) -> bool {
-        is_on(&self.greenlet, self.number)
+        self.end(py, End::TimedOut)
     }
 
     /// Whether the greenlet can never go on: it is dead, or its thread has ended.
@@ -104,13 +55,15 @@ impl Waiter {
         !self.greenlet.inner().is_active()
     }
 
-    fn end(&self, py: Python<'_>, state: State) -> bool {
+    fn end(&self, py: Python<'_>, end: End) -> bool {
         // One whose thread has ended, or whose hub was destroyed, will not run: what it waited for
         // must go to somebody else.
-        let Some(home) = self.home(py).filter(|_| self.is_waiting()) else {
+        let Some(home) = self.home(py) else {
             return false;
         };
-        self.greenlet.inner().wait.state.set(state);
+        if !self.greenlet.inner().wait.end(self.number, end) {
+            return false;
+        }
         let job = Job::Resume {
             greenlet: self.greenlet.clone_ref(py),
             wait: self.number,
@@ -221,48 +174,14 @@ impl Waiter {
     /// Marks the wait as over, whatever still refers to it, and says how it ended.
     fn conclude(&self, py: Python<'_>, outcome: PyResult<Ref>) -> Wake {
         let cell = &self.greenlet.inner().wait;
-        let state = cell.state.replace(State::Idle);
-        match (outcome, state) {
-            (Err(error), state) => Wake::Thrown {
-                error,
-                notified: state == State::Notified,
-            },
-            (Ok(_), State::Notified) => Wake::Notified,
-            (Ok(_), State::TimedOut) => Wake::TimedOut,
-            (Ok(value), State::Waiting | State::Idle) => {
-                let text = format!(
-                    "Invalid switch into {}: got {} while it waited for something else",
-                    describe(self.greenlet.bind(py)),
-                    describe(value.bind(py)),
-                );
-                Wake::Thrown {
-                    error: InvalidSwitchError::new_err(text),
-                    notified: false,
-                }
-            }
-        }
+        cell.conclude(outcome, |value| {
+            InvalidSwitchError::new_err(format!(
+                "Invalid switch into {}: got {} while it waited for something else",
+                describe(self.greenlet.bind(py)),
+                describe(value.bind(py)),
+            ))
+        })
     }
-}
-
-/// Whether a queued job still has its greenlet at that wait, ready to go on.
-pub fn is_due(greenlet: &GreenletRef, wait: u64) -> bool {
-    let cell = &greenlet.inner().wait;
-    cell.number.get() == wait && matches!(cell.state.get(), State::Notified | State::TimedOut)
-}
-
-/// Whether a greenlet is still at that wait, and nothing has ended it.
-pub fn is_on(greenlet: &GreenletRef, wait: u64) -> bool {
-    let cell = &greenlet.inner().wait;
-    cell.number.get() == wait && cell.state.get() == State::Waiting
-}
-
-/// Turns a wait that is still on into a timed-out one. False if it has ended.
-pub fn time_out(greenlet: &GreenletRef, wait: u64) -> bool {
-    let waiting = is_on(greenlet, wait);
-    if waiting {
-        greenlet.inner().wait.state.set(State::TimedOut);
-    }
-    waiting
 }
 
 /// Starts a Timeout that is not pending; says whether it was started here.

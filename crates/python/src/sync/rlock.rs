@@ -11,7 +11,7 @@ use pyo3::types::{PyDict, PyTuple};
 use super::current::{current_greenlet, current_id};
 use super::linkable;
 use crate::gil::GilCell;
-use crate::hub::{WaitQueue, Wake, truth};
+use crate::hub::{WaitQueue, truth};
 
 /// Who holds the lock, and how often.
 #[derive(Default)]
@@ -67,16 +67,8 @@ impl RLock {
         if self.try_take(py) {
             return Ok(true);
         }
-        match self.queue.wait(py, &limit)? {
-            Wake::Notified => Ok(true),
-            Wake::TimedOut => Ok(false),
-            Wake::Thrown { error, notified } => {
-                if notified {
-                    self.give_up(py);
-                }
-                Err(error)
-            }
-        }
+        let wake = self.queue.wait(py, &limit)?;
+        wake.or_pass_on(|| self.give_up(py))
     }
 
     /// Hands the lock to the first that waits, or frees it.

@@ -12,7 +12,7 @@ use pyo3::types::{PyDict, PyTuple};
 
 use super::counter::Counter;
 use super::linkable;
-use crate::hub::{WaitQueue, Wake, truth};
+use crate::hub::{WaitQueue, truth};
 
 /// A counter of permits that greenlets, of one thread or of several, take and give back.
 ///
@@ -75,16 +75,9 @@ impl Semaphore {
         if self.try_acquire() {
             return Ok(true);
         }
-        match self.queue.wait(py, &limit)? {
-            Wake::Notified => Ok(true),
-            Wake::TimedOut => Ok(false),
-            Wake::Thrown { error, notified } => {
-                if notified {
-                    self.release_permit(py, owner);
-                }
-                Err(error)
-            }
-        }
+        self.queue.wait(py, &limit)?.or_pass_on(|| {
+            self.release_permit(py, owner);
+        })
     }
 
     /// Gives up a permit: to the first that waits, or to the counter, whose new value is returned.

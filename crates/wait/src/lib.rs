@@ -1,0 +1,25 @@
+//! How greenlets wait for each other, less the greenlets: who is in line, and how a wait ends.
+//!
+//! This is the part of waiting in which a mistake is a lost wake-up, and it knows no Python, so that tests can put it
+//! through more than an interpreter ever would.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `cell` | what one greenlet knows of its own waiting |
+//! | `wake` | how a wait ended, and what is owed to others when it ended badly |
+//! | `fifo` | a line that one can leave from the middle |
+//!
+//! Nothing here is `Sync`. Several threads share it under a lock of the caller's, which is the GIL; what the model
+//! varies is where the lock changes hands, and what has happened to a greenlet meanwhile.
+
+#![forbid(unsafe_code)]
+
+mod cell;
+mod fifo;
+mod wake;
+
+pub use crate::{
+    cell::{End, WaitCell},
+    fifo::Fifo,
+    wake::Wake,
+};
