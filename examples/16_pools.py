@@ -6,12 +6,12 @@ from gevent.pool import Pool
 pool = Pool(2)
 
 
-def say_size(_number):
+def size(_number):
     gevent.sleep(0.01)
-    print("size of the pool:", len(pool))
+    return len(pool)
 
 
-pool.map(say_size, range(3))
+print("most in the pool:", max(pool.map(size, range(3))))
 
 
 class Reception:

@@ -6,11 +6,15 @@ import sys
 import textwrap
 
 
+HERE = os.path.dirname(__file__)
+
+
 def run(*command, env=None, cwd=None, timeout=30):
-    """Run a command; a CompletedProcess with text in stdout and stderr."""
+    """Run a command, which may import what lies here; a CompletedProcess with text in stdout and stderr."""
+    path = os.pathsep.join(filter(None, [HERE, os.environ.get("PYTHONPATH")]))
     return subprocess.run(
         [str(word) for word in command],
-        env={**os.environ, **(env or {})},
+        env={**os.environ, "PYTHONPATH": path, **(env or {})},
         cwd=cwd,
         timeout=timeout,
         text=True,

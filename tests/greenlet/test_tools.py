@@ -17,6 +17,12 @@ import pytest
 from programs import output_of, python
 from raw import getcurrent, greenlet
 
+suspended_unseen = pytest.mark.skipif(
+    hasattr(sys, "gettotalrefcount") and sys.version_info >= (3, 12),
+    reason="CPython asserts that settrace, on or off, has met every running function: those of suspended greenlets, "
+    "greenlet's too, it cannot see",
+)
+
 
 def up(*args: Any) -> Any:
     return getcurrent().parent.switch(*args)
@@ -70,11 +76,7 @@ def test_settrace_follows_every_line_across_switches() -> None:
     ]
 
 
-@pytest.mark.skipif(
-    hasattr(sys, "gettotalrefcount") and sys.version_info >= (3, 12),
-    reason="CPython asserts that settrace has met every running function: those of suspended greenlets, greenlet's too, "
-    "it cannot see",
-)
+@suspended_unseen
 def test_settrace_set_while_it_is_suspended_hears_what_is_called_from_then_on() -> None:
     def later() -> Any:
         up()
@@ -94,6 +96,7 @@ def test_settrace_set_while_it_is_suspended_hears_what_is_called_from_then_on() 
     assert len(heard.events) == 2
 
 
+@suspended_unseen
 def test_settrace_set_in_a_greenlet_is_the_threads() -> None:
     heard = Heard()
     try:
@@ -120,8 +123,9 @@ def test_a_trace_function_that_switches_away() -> None:
     sys.settrace(trace)
     try:
         assert g.switch() == "from the tracer"
-        sys.settrace(None)
         assert g.switch("back") == "first"
+        assert g.switch(1) == "second"
+        assert g.switch(2) == (1, 2)
     finally:
         sys.settrace(None)
     assert seen == ["back"]

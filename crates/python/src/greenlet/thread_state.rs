@@ -6,6 +6,13 @@
 //! being raised (it carries `throw()` across), `tracing`, the async-generator hooks, asyncio's
 //! running loop and `gilstate_counter`, which all belong to the thread.
 //!
+//! Nor these of 3.15. `generator_return_kind`: nothing can run between the place that sets it and
+//! the one that reads it. `jit_tracer_state`, the trace that the JIT compiler records: only the
+//! interpreter loop that began it writes to it, and each other loop finds that there is one, nested
+//! or on another stack; it is for the next trace to wait. `lazy_imports`, the placeholders being
+//! resolved: another greenlet that needs one of these meanwhile gets the ImportCycleError of a
+//! circular import, and may ask again; with a set of its own it would get the half-made module.
+//!
 //! How CPython keeps C code from running off a stack has changed twice. 3.11 counts Python and C
 //! calls together; 3.12 and 3.13 count C calls apart; from 3.14 on the thread state has the
 //! stack's own bounds, and what is compared with them is the stack pointer.
