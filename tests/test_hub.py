@@ -1,5 +1,6 @@
 """`hub`: who runs when, what a busy program still gets to hear, and what Ctrl-C does."""
 
+import io
 import os
 import signal
 import subprocess
@@ -211,6 +212,31 @@ class TestAnotherLoop:
                 hub.destroy()
 
         assert get_hub().threadpool.apply(backend) == (name, False)
+
+
+class TestReports:
+    @pytest.fixture
+    def report(self):
+        hub = get_hub()
+        hub.exception_stream = io.StringIO()
+        yield hub.exception_stream.getvalue
+        del hub.exception_stream
+        hub.format_context = None
+
+    def test_an_error_that_nobody_waits_for_is_printed(self, report):
+        greenlet = gevent.spawn(divmod, 1, 0)
+        greenlet.join()
+        assert "ZeroDivisionError" in report() and f"{greenlet!r} failed with ZeroDivisionError" in report()
+
+    def test_a_program_may_choose_the_words(self, report):
+        get_hub().format_context = lambda context: "it, namely"
+        gevent.spawn(divmod, 1, 0).join()
+        assert " it, namely failed with ZeroDivisionError" in report()
+
+    def test_or_that_nothing_is_printed(self, report, capsys):
+        get_hub().exception_stream = None
+        gevent.spawn(divmod, 1, 0).join()
+        assert report() == "" and capsys.readouterr().err == ""
 
 
 INTERRUPTED = {

@@ -3,14 +3,15 @@
 __all__ = ["print_exception"]
 
 
-def print_exception(stream, context, kind, value, tb):
+def print_exception(stream, context, kind, value, tb, format_context):
     """Write the traceback, then one line: when, what failed, and with which exception.
 
     Args:
         stream: a text file; None writes nothing.
         context: what failed; a string is printed as it is, anything else as
-            `config.format_context` says.
+            `format_context` says.
         kind, value, tb: as sys.exc_info().
+        format_context: a function that turns what failed into words.
     """
     if stream is None:
         return
@@ -26,15 +27,13 @@ def print_exception(stream, context, kind, value, tb):
         return
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     name = getattr(kind, "__name__", "exception")
-    stream.write(f"{now} {_describe(context)} failed with {name}\n\n")
+    stream.write(f"{now} {_describe(context, format_context)} failed with {name}\n\n")
 
 
-def _describe(context):
+def _describe(context, format_context):
     if isinstance(context, str):
         return context
-    from ._settings import config
-
     try:
-        return config.format_context(context)
+        return format_context(context)
     except Exception:
         return f"<{type(context).__name__} at 0x{id(context):x}, whose repr() fails>"

@@ -100,6 +100,7 @@ class Hub(greenlet):
         self._threadpool = None
         self.ident_registry = IdentRegistry()
         self._exception_stream = _STDERR
+        self._format_context = None
         _set_hub(self, loop)
 
     def __repr__(self):
@@ -270,6 +271,15 @@ class Hub(greenlet):
     def exception_stream(self):
         self._exception_stream = _STDERR
 
+    @property
+    def format_context(self):
+        """The function that turns what has failed into words: what `config.format_context` says, unless assigned."""
+        return self._format_context or _settings().format_context
+
+    @format_context.setter
+    def format_context(self, value):
+        self._format_context = value
+
     def handle_error(self, context, type, value, tb):
         """Called with every error that nobody is waiting for.
 
@@ -307,7 +317,7 @@ class Hub(greenlet):
 
     def print_exception(self, context, t, v, tb):
         """Print an error on `exception_stream`: the traceback, then when and where it was."""
-        print_exception(self.exception_stream, context, t, v, tb)
+        print_exception(self.exception_stream, context, t, v, tb, self.format_context)
 
     # What it lends out
 
