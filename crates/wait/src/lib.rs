@@ -1,7 +1,7 @@
 //! How greenlets wait for each other, less the greenlets: who is in line, and how a wait ends.
 //!
 //! This is the part of waiting in which a mistake is a lost wake-up, and it knows no Python, so that tests can put it
-//! through more than an interpreter ever would.
+//! through more orders of events than an interpreter ever would: see `tests/model`.
 //!
 //! | file | what |
 //! | --- | --- |
