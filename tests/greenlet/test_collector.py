@@ -191,6 +191,66 @@ def test_a_finalizer_among_the_garbage_may_switch_to_the_rest_of_it() -> None:
     assert not [g for g in gc.get_objects() if isinstance(g, greenlet) and "thing" in g.__dict__]
 
 
+# On CPython 3.11 an allocation may collect garbage. These programs have it happen at each one in turn that a switch
+# makes, with a finalizer that switches to that very greenlet first.
+WHILE_SWITCHING = """
+    import gc
+    from verdigris.rawgreenlet import getcurrent, greenlet
+
+    class First:
+        def __init__(self, g):
+            self.g, self.itself = g, self
+
+        def __del__(self):
+            if not self.g.dead and (self.g or START):
+                self.g.switch("first")
+
+    def run(*args, **kwargs):
+        begun.append(args)
+        return main.switch("started")
+
+    main, begun = getcurrent(), []
+    START = %(start)s
+    for threshold in range(1, 9):
+        begun.clear()
+        g = greenlet(run)
+        if not START:
+            g.switch()
+        # What is freed here is there for some of the allocations, which then do not count.
+        spare = [({i: i}, [i]) for i in range(20)], tuple([(i,) for i in range(20)])
+        taken = [(i, i) for i in range(3000)]
+        del spare
+        more = [(i, i) for i in range(100)]
+        gc.collect(0)
+        First(g)
+        gc.set_threshold(threshold)
+        try:
+            %(switch)s
+        finally:
+            gc.set_threshold(700, 10, 10)
+        gc.collect()
+        assert len(begun) == 1, begun
+        while not g.dead:
+            g.switch()
+    print("done")
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "switch"),
+    [
+        (True, "g.switch(1, 2)"),
+        (True, "g.switch(1, key=2)"),
+        (True, "g.throw(KeyError) if g else g.switch(1, 2)"),
+        (True, "greenlet(lambda: (1, 2), g).switch()"),
+        (False, "g.switch(1, 2)"),
+        (False, "g.switch(1, key=2)"),
+    ],
+)
+def test_a_finalizer_that_is_called_in_the_middle_of_a_switch(start: bool, switch: str) -> None:
+    assert output_of(WHILE_SWITCHING % {"start": start, "switch": switch}) == "done\n"
+
+
 def test_a_subclass_that_comes_back_from_its_finalizer() -> None:
     back: list[Any] = []
 

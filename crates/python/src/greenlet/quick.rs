@@ -43,14 +43,15 @@ pub unsafe extern "C" fn switch_fast(
         if names.is_null() && me.status.get() == Status::New {
             let py = Python::assume_attached();
             let target = Bound::from_borrowed_ptr(py, slf);
-            if let Some((thread, run)) = plain_start(&target) {
+            // First, since on 3.11 an allocation may collect garbage, and so run Python, which may start this greenlet.
+            let args = Args::new(py, values, nargs, names).tuple_from(0);
+            if let Ok(args) = args
+                && let Some((thread, run)) = plain_start(&target)
+            {
                 // It is the running one, which outlives the reference that it is read through.
                 let thread = &*ptr::from_ref(thread);
-                let args = Args::new(py, values, nargs, names).tuple_from(0);
                 let depth = thread_state::current_depth(thread.tstate.get());
-                return match args
-                    .and_then(|args| launch(thread, &target, args, None, Some(run), depth))
-                {
+                return match launch(thread, &target, args, None, Some(run), depth) {
                     Ok(()) => transfer(thread, target.into_ptr().cast(), py.None().into_ptr()),
                     Err(error) => {
                         error.restore(py);
@@ -69,7 +70,10 @@ fn plain_start<'a>(target: &'a Bound<'_, PyAny>) -> Option<(&'a Thread, Ref)> {
     let class = base_type(target.py()).ok()?;
     let me = of(target);
     let parent = me.parent.as_ptr();
-    if target.get_type_ptr() != class.as_type_ptr() || parent.is_null() {
+    if me.status.get() != Status::New
+        || target.get_type_ptr() != class.as_type_ptr()
+        || parent.is_null()
+    {
         return None;
     }
     // SAFETY: a parent is a greenlet, kept alive by its child; the GIL is held.

@@ -306,15 +306,22 @@ impl<'py> Payload<'py> {
         }
     }
 
-    fn into_args(
-        self,
-        py: Python<'py>,
-    ) -> PyResult<(Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>)> {
-        match self {
-            Payload::Args(args, kwargs) => Ok((args, kwargs)),
-            Payload::Turn => Ok((PyTuple::empty(py), None)),
-            other => Ok((PyTuple::new(py, [other.into_value(py)?])?, None)),
+    /// The same for a greenlet that waits: an object or an exception, whole, so that nothing is left to be allocated.
+    fn for_active(self, py: Python<'py>) -> Self {
+        match self.into_value(py) {
+            Ok(value) => Payload::Value(value),
+            Err(error) => Payload::Error(whole(py, error)),
         }
+    }
+
+    /// The same for a greenlet that starts: arguments or an exception, likewise.
+    fn for_new(self, py: Python<'py>) -> PyResult<Self> {
+        Ok(match self {
+            Payload::Value(value) => Payload::Args(PyTuple::new(py, [value])?, None),
+            Payload::Turn => Payload::Args(PyTuple::empty(py), None),
+            Payload::Error(error) => Payload::Error(whole(py, error)),
+            args @ Payload::Args(..) => args,
+        })
     }
 
     /// A GreenletExit that nobody catches is a value: it is how a greenlet ends when killed. So is
@@ -327,6 +334,12 @@ impl<'py> Payload<'py> {
             other => other,
         }
     }
+}
+
+/// The error, of which there is an object now.
+fn whole(py: Python<'_>, error: PyErr) -> PyErr {
+    error.value(py);
+    error
 }
 
 /// Whether an error is how a greenlet ends without one.
@@ -401,6 +414,11 @@ pub fn resolve<'py>(
         }
         match me.status.get() {
             Status::Active => {
+                payload = payload.for_active(py);
+                // On 3.11 an allocation may collect garbage, and so run Python, which may have ended this very greenlet.
+                if me.status.get() != Status::Active {
+                    continue;
+                }
                 let value = match payload.into_value(py) {
                     Ok(value) => value.into_ptr(),
                     Err(error) => {
@@ -411,29 +429,29 @@ pub fn resolve<'py>(
                 return Ok((at, value));
             }
             Status::New => {
+                let depth = payload.depth(thread);
                 let run = look_up_run(&at)?;
-                // That may have run Python, which may have started or killed this very greenlet,
+                payload = payload.for_new(py)?;
+                // Both may have run Python, which may have started or killed this very greenlet,
                 // or changed its parent.
                 if me.status.get() != Status::New {
                     continue;
                 }
                 check_thread(&at, thread)?;
-                let depth = payload.depth(thread);
-                if let Payload::Error(error) = &payload
-                    && !thread.tracer.is_empty()
-                {
-                    // The tracer is to hear of it in that greenlet, which runs for that alone.
-                    let error = PyErr::from_value(error.value(py).clone().into_any());
-                    launch(thread, &at, PyTuple::empty(py), None, run, depth)?;
-                    error.restore(py);
-                    return Ok((at, ptr::null_mut()));
+                match payload {
+                    Payload::Args(args, kwargs) => {
+                        launch(thread, &at, args, kwargs, run, depth)?;
+                        return Ok((at, py.None().into_ptr()));
+                    }
+                    Payload::Error(error) if !thread.tracer.is_empty() => {
+                        // The tracer is to hear of it in that greenlet, which runs for that alone.
+                        launch(thread, &at, PyTuple::empty(py), None, run, depth)?;
+                        error.restore(py);
+                        return Ok((at, ptr::null_mut()));
+                    }
+                    // Thrown in before it started: it dies without having run.
+                    other => payload = other,
                 }
-                if !matches!(payload, Payload::Error(_)) {
-                    let (args, kwargs) = payload.into_args(py)?;
-                    launch(thread, &at, args, kwargs, run, depth)?;
-                    return Ok((at, py.None().into_ptr()));
-                }
-                // Thrown in before it started: it dies without having run.
                 me.status.set(Status::Dead);
                 me.thread.set(Some(share(thread)));
                 drop(me.run.take());
