@@ -76,7 +76,7 @@ int main(void) {
 }
 "#;
 
-/// The probe for the fields of a frame.
+/// The probe for the fields of a frame, and the collector's flag.
 const FRAME_PROBE: &str = r#"
 #define Py_BUILD_CORE 1
 #include <stddef.h>
@@ -87,6 +87,7 @@ const FRAME_PROBE: &str = r#"
 #else
 #include <internal/pycore_frame.h>
 #endif
+#include <internal/pycore_interp.h>
 #define FIELD(name, field) printf(#name " %zu\n", offsetof(struct _PyInterpreterFrame, field))
 #define VALUE(name, value) printf(#name " %d\n", (int)value)
 int main(void) {
@@ -99,6 +100,7 @@ int main(void) {
 #if PY_VERSION_HEX < 0x030d0000
     printf("CFRAME_CURRENT %zu\n", offsetof(_PyCFrame, current_frame));
 #endif
+    printf("COLLECTING %zu\n", offsetof(PyInterpreterState, gc.collecting));
     return 0;
 }
 "#;

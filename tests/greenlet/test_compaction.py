@@ -138,6 +138,49 @@ def test_one_that_switched_away_by_itself_stays():
     assert raw.dead
 
 
+COLLECTING = """
+import gc, weakref, verdigris
+from verdigris import _core
+from verdigris.event import Event
+
+event, found = Event(), []
+
+class Circle:
+    def __init__(self):
+        self.itself = self
+
+    def __del__(self):
+        found.append(self)
+        if len(found) == 2:
+            event.wait()
+
+def collect():
+    gc.collect()
+    for _ in range(50):
+        Circle()
+    gc.collect()
+
+gc.disable()
+collector = verdigris.spawn(collect)
+verdigris.sleep(0)
+print(_core.compact())
+first = found.pop(0)
+first.itself, gone = None, weakref.ref(first)
+del first
+print(gone())
+event.set()
+collector.get()
+verdigris.spawn(event.clear).join()
+waiting = verdigris.spawn(event.wait)
+verdigris.sleep(0)
+print(len(found), _core.compact())
+"""
+
+
+def test_nothing_is_compacted_in_the_middle_of_a_garbage_collection():
+    assert output_of(COLLECTING) == "0\nNone\n49 1\n"
+
+
 def test_deep_stacks():
     def nested(depth, result):
         return result.get() if depth == 0 else max([depth], key=lambda _: nested(depth - 1, result))

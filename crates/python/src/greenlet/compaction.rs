@@ -13,6 +13,8 @@
 //!   in it, point to its frames directly: a greenlet of which there are such is not compacted (`frames::are_private`).
 //!   Thread states, and with them `sys._current_frames`, faulthandler and the collector, only know the frames of the
 //!   running greenlet, which is never compacted.
+//! - *The garbage collector*, if a finalizer that it calls waits: its lists lie on that stack. Nothing is compacted while a
+//!   collection is under way.
 //! - *Our own code.* What waits is known by its number, in the object and not on the stack (`hub/waiter.rs`); contexts,
 //!   thread states and exception roots are in the object, too.
 //! - *Other C code that was given an address on its C stack*, of a buffer say, and uses it while the greenlet waits. With
@@ -57,7 +59,12 @@ impl Round {
     /// before; or at any, if `all`. True at the end of the round.
     ///
     /// Those that end between two steps let others take their place, which are then missed; none is seen twice.
-    pub fn step(&mut self, thread: &Thread, count: usize, all: bool) -> bool {
+    pub fn step(&mut self, py: Python<'_>, thread: &Thread, count: usize, all: bool) -> bool {
+        if frames::is_collecting(py) {
+            // As if it had just begun to wait.
+            self.newcomers += 1;
+            return true;
+        }
         let part = thread.roster.part(self.next, count);
         let mut stacks: Vec<&Stack> = Vec::new();
         for greenlet in &part {
@@ -179,6 +186,6 @@ pub fn set_compact_after(seconds: Option<f64>) -> PyResult<()> {
 pub fn compact(py: Python<'_>) -> PyResult<usize> {
     let thread = Thread::current(py)?;
     let mut round = Round::default();
-    round.step(thread, usize::MAX, true);
+    round.step(py, thread, usize::MAX, true);
     Ok(round.compacted)
 }

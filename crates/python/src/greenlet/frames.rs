@@ -1,16 +1,21 @@
-//! Who can reach the frames of a suspended greenlet.
+//! Who can reach what a suspended greenlet has on its stack.
 //!
 //! CPython's frames (`_PyInterpreterFrame`) lie on the greenlet's own stack, in its data room. Somebody else than the
 //! greenlet can come to read them in two ways only: by a frame object, which points to its frame until that has
 //! returned; and by the frame of a generator or coroutine, which lies in the heap and points to the frame that runs it.
 //!
+//! And the garbage collector strings the objects that it looks at on lists, which begin and end on the C stack of whoever
+//! runs it. A finalizer that it calls may wait, and whoever frees one of those objects meanwhile writes to its neighbours.
+//!
 //! The fields' offsets are those of the interpreter's internal headers (`build.rs`).
 
 #![expect(unsafe_code, reason = "walks CPython's frames")]
 
+use std::ffi::c_int;
 use std::ops::Range;
 
 use pyo3::ffi;
+use pyo3::prelude::*;
 
 mod layout {
     include!(concat!(env!("OUT_DIR"), "/frame_layout.rs"));
@@ -43,6 +48,15 @@ pub unsafe fn are_private(innermost: *mut u8, room: &Range<usize>) -> bool {
         }
     }
     true
+}
+
+/// Whether a collection of garbage is under way, in whatever greenlet of whatever thread.
+pub fn is_collecting(_py: Python<'_>) -> bool {
+    // SAFETY: the token says that the GIL is held, so there is an interpreter; the offset is that of the headers.
+    unsafe {
+        let interpreter: *mut u8 = ffi::PyInterpreterState_Get().cast();
+        interpreter.add(layout::COLLECTING).cast::<c_int>().read() != 0
+    }
 }
 
 /// # Safety

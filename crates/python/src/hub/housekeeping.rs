@@ -48,7 +48,7 @@ impl EventLoop {
         }
         let thread = Thread::current(py)?;
         let after = compaction::after();
-        if after.is_some() && !house.round.step(thread, STEP, false) {
+        if after.is_some() && !house.round.step(py, thread, STEP, false) {
             return Ok(Some(PAUSE));
         }
         let newcomers = std::mem::take(&mut house.round).newcomers;
