@@ -1,6 +1,7 @@
 """`Greenlet` above the raw one: links, names, where it comes from."""
 
 import gc
+import sys
 import weakref
 from threading import Thread
 
@@ -199,6 +200,26 @@ def test_a_tree_of_raw_greenlets_is_collected():
     del raw
     gc.collect()
     assert alive() is None
+
+
+@pytest.mark.parametrize("kind", ["greenlet", "TrackedRawGreenlet", "Greenlet"])
+def test_an_instance_lets_go_of_its_class(kind):
+    class Mine(getattr(verdigris._core, kind)):
+        pass
+
+    before = sys.getrefcount(Mine)
+    for _ in range(5):
+        Mine(int)
+        suspended = Mine(lambda: verdigris.getcurrent().parent.switch())
+        if kind != "Greenlet":
+            suspended.switch()
+    del suspended
+    gc.collect()
+    assert sys.getrefcount(Mine) == before
+    gone = weakref.ref(Mine)
+    del Mine
+    gc.collect()
+    assert gone() is None
 
 
 def test_what_only_says_that_it_is_a_greenlet_is_none():

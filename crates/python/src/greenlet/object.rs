@@ -287,12 +287,11 @@ pub(super) unsafe extern "C" fn tp_dealloc(slf: *mut ffi::PyObject) {
         ffi::PyObject_GC_UnTrack(slf.cast());
         let greenlet: *mut PyGreenlet = slf.cast();
         let class = ffi::Py_TYPE(slf);
-        let mut drop_class = false;
         if !(*greenlet).pimpl.is_null() {
             let me = inner(greenlet);
             if me.is_active() && !me.is_main {
                 if !bury_alive(greenlet) {
-                    if !counts_its_class(me)
+                    if !counts_its_class(slf)
                         && ffi::PyType_HasFeature(class, ffi::Py_TPFLAGS_HEAPTYPE) != 0
                     {
                         // CPython's dealloc of the subtype, which has called this, drops one.
@@ -304,7 +303,6 @@ pub(super) unsafe extern "C" fn tp_dealloc(slf: *mut ffi::PyObject) {
                     thread.roster.remove(greenlet);
                 }
             }
-            drop_class = counts_its_class(me);
         }
         if !(*greenlet).weakreflist.is_null() {
             ffi::PyObject_ClearWeakRefs(slf);
@@ -325,6 +323,7 @@ pub(super) unsafe extern "C" fn tp_dealloc(slf: *mut ffi::PyObject) {
             ffi::Py_XDECREF(context);
         }
         let class = ffi::Py_TYPE(slf);
+        let drop_class = counts_its_class(slf);
         ffi::PyObject_GC_Del(slf.cast());
         if drop_class {
             ffi::Py_DECREF(class.cast());
@@ -333,10 +332,24 @@ pub(super) unsafe extern "C" fn tp_dealloc(slf: *mut ffi::PyObject) {
 }
 
 /// Whether `tp_dealloc` and `tp_traverse` answer for the reference that an instance has to its
-/// class. CPython's rule: where the type that they are of is a heap type, as `Greenlet` is. With
-/// a static one, the raw greenlet's, the slots of the subtype do.
-fn counts_its_class(me: &Inner) -> bool {
-    me.task.is_some()
+/// class. CPython's rule: where the type that they are of is a heap type, as `Greenlet` and
+/// `TrackedRawGreenlet` are. With a static one, the raw greenlet's, the slots of the subtype do.
+///
+/// # Safety
+/// The object is a greenlet, alive or being freed.
+unsafe fn counts_its_class(slf: *mut ffi::PyObject) -> bool {
+    // SAFETY: by contract; among the bases of its class is the raw greenlet's, which has this slot.
+    unsafe {
+        let ours = tp_dealloc as *const ();
+        let mut class = ffi::Py_TYPE(slf);
+        while !(*class)
+            .tp_dealloc
+            .is_some_and(|slot| ptr::eq(slot as *const (), ours))
+        {
+            class = (*class).tp_base;
+        }
+        ffi::PyType_HasFeature(class, ffi::Py_TPFLAGS_HEAPTYPE) != 0
+    }
 }
 
 /// Unwinds a suspended greenlet whose last reference is gone. False: it lives on.
@@ -477,11 +490,11 @@ pub(super) unsafe extern "C" fn tp_traverse(
             }
         };
         see((*greenlet).dict);
+        if counts_its_class(slf) {
+            see(ffi::Py_TYPE(slf).cast());
+        }
         if !(*greenlet).pimpl.is_null() {
             let me = inner(greenlet);
-            if counts_its_class(me) {
-                see(ffi::Py_TYPE(slf).cast());
-            }
             see(me.parent.as_ptr());
             see(me.run.as_ptr());
             if !me.is_active() {
