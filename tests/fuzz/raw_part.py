@@ -104,10 +104,10 @@ class Raw:
         self.alive.clear()
         self.relics.greenlets.clear()
         self.relics.frames.clear()
-        self.shared.barrier.wait(60)
+        self.shared.barrier.wait()
         self.shared.given_away.clear()
         self.shared.unstarted.clear()
-        self.shared.barrier.wait(60)
+        self.shared.barrier.wait()
         self.kill_all()
         deadline = time.monotonic() + 30
         # A collection does nothing while another thread is at one.

@@ -34,7 +34,7 @@ use super::watcher::{Moment, Watcher, Watchers};
 use crate::error::{BlockingSwitchOutError, os_error};
 use crate::gil::{GilCell, Ref};
 use crate::greenlet::{GreenletRef, Thread, switch, task, thread};
-use crate::sync::Timeout;
+use crate::sync::{Group, Timeout};
 
 /// Jobs between two looks at the reactor. An empty poll costs about as much as five switches, so
 /// with this many it is lost in the noise, and a ready socket still waits for no more of them.
@@ -361,6 +361,12 @@ impl EventLoop {
             Job::Scheduled { callback } => {
                 if let Some(Err(error)) = callback.0.run(py) {
                     self.report(py, callback.0.bind(py), error);
+                }
+            }
+            Job::Leave { group, greenlet } => {
+                let group = group.into_bound(py);
+                if let Err(error) = Group::let_go(&group, greenlet.bind(py)) {
+                    self.report(py, &group, error);
                 }
             }
             Job::Link { callback } => {

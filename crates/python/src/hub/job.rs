@@ -6,7 +6,7 @@ use crate::gil::Ref;
 use crate::greenlet::GreenletRef;
 use crate::hub::callback::Queued;
 use crate::hub::watcher::Watcher;
-use crate::sync::Timeout;
+use crate::sync::{Group, Timeout};
 
 /// Something to be done at its turn, in the order in which jobs were queued.
 ///
@@ -27,6 +27,8 @@ pub enum Job {
     Scheduled { callback: Queued },
     /// The same for a link of a `WaitQueue`, where it is the function that an error is reported of.
     Link { callback: Queued },
+    /// A member that has ended leaves its group.
+    Leave { group: Py<Group>, greenlet: Ref },
     /// A watcher's callback. Void if the watcher was stopped meanwhile.
     Fire { watcher: Py<Watcher>, events: i32 },
     /// A `Timeout` whose time is up. Void if it was ended meanwhile.

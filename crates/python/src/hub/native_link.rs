@@ -2,16 +2,12 @@
 //!
 //! Any other callback is a job for the hub: an object, a place in the run queue, and a switch to the hub and back.
 
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 
-use super::callback::{Callback, Queued};
 use super::event_loop::EventLoop;
 use super::gather::Gather;
 use super::job::Job;
 use crate::gil::Ref;
-use crate::greenlet::GreenletRef;
 use crate::sync::{Group, Outcomes};
 
 /// Who is told.
@@ -35,12 +31,18 @@ impl NativeLink {
     pub fn tell(self, py: Python<'_>, source: &Bound<'_, PyAny>) {
         match self {
             Self::Gather(gather) => gather.into_bound(py).get().arrive(py, source),
-            Self::Group(group) => {
-                let group = group.into_bound(py);
-                if let Err(error) = leave(&group, source) {
-                    error.write_unraisable(py, Some(&group));
-                }
-            }
+            // In its turn, as any callback would: those who run before it still see the member, and whoever has
+            // killed it may be going through the members. The job spares the callback's object and Python's call.
+            Self::Group(group) => match EventLoop::current(py) {
+                Ok(event_loop) => event_loop.get().push(
+                    py,
+                    Job::Leave {
+                        group,
+                        greenlet: source.clone().into(),
+                    },
+                ),
+                Err(error) => error.write_unraisable(py, Some(group.bind(py))),
+            },
             Self::Outcome(outcomes, number) => {
                 let outcomes = outcomes.into_bound(py);
                 outcomes.get().arrive(number, source);
@@ -61,24 +63,4 @@ impl NativeLink {
     pub fn object_ref(&self, py: Python<'_>) -> Ref {
         self.object().clone_ref(py).into()
     }
-}
-
-/// Takes a greenlet that has ended out of its group.
-///
-/// One that was killed before it ran leaves in the next turn: whoever has killed it may be going through the members.
-fn leave(group: &Bound<'_, Group>, greenlet: &Bound<'_, PyAny>) -> PyResult<()> {
-    let py = group.py();
-    if GreenletRef::current(py)?.bind(py).is(greenlet) {
-        return Group::let_go(group, greenlet).map(drop);
-    }
-    let discard = group.getattr(intern!(py, "_discard"))?;
-    let callback = Queued(Callback::new(
-        py,
-        discard,
-        Some(PyTuple::new(py, [greenlet])?),
-    )?);
-    EventLoop::current(py)?
-        .get()
-        .push(py, Job::Scheduled { callback });
-    Ok(())
 }
