@@ -5,7 +5,6 @@ import subprocess
 import sys
 import textwrap
 
-
 HERE = os.path.dirname(__file__)
 
 
