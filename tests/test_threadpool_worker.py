@@ -7,6 +7,7 @@ import weakref
 import pytest
 
 import verdigris
+from builds import traces_from_outside
 from verdigris.event import Event
 from verdigris.exceptions import LoopExit
 from verdigris.threadpool import ThreadPool, ThreadResult, _WorkerGreenlet
@@ -70,6 +71,7 @@ def test_what_a_call_was_given_is_gone_when_its_result_is_there(pool):
     assert alive() is None
 
 
+@traces_from_outside
 @pytest.mark.parametrize("kind", ["profile", "trace"])
 def test_a_debugger_of_all_threads_sees_the_calls(pool, kind):
     pool.apply(str)  # the thread is there before the debugger

@@ -14,14 +14,9 @@ from typing import Any
 
 import pytest
 
+from builds import traces_from_outside
 from programs import output_of, python
 from raw import getcurrent, greenlet
-
-suspended_unseen = pytest.mark.skipif(
-    hasattr(sys, "gettotalrefcount") and sys.version_info >= (3, 12),
-    reason="CPython asserts that settrace, on or off, has met every running function: those of suspended greenlets, "
-    "greenlet's too, it cannot see",
-)
 
 
 def up(*args: Any) -> Any:
@@ -76,7 +71,7 @@ def test_settrace_follows_every_line_across_switches() -> None:
     ]
 
 
-@suspended_unseen
+@traces_from_outside
 def test_settrace_set_while_it_is_suspended_hears_what_is_called_from_then_on() -> None:
     def later() -> Any:
         up()
@@ -96,7 +91,7 @@ def test_settrace_set_while_it_is_suspended_hears_what_is_called_from_then_on() 
     assert len(heard.events) == 2
 
 
-@suspended_unseen
+@traces_from_outside
 def test_settrace_set_in_a_greenlet_is_the_threads() -> None:
     heard = Heard()
     try:
