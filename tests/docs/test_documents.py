@@ -47,11 +47,11 @@ def test_a_link_leads_somewhere(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_command_exists(document: Path) -> None:
-    verbs = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    verbs = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert "demo" in verbs
-    used = re.findall(r"(?:^|`|    )make ([a-z]+)", document.read_text(), re.MULTILINE)
+    used = re.findall(r"(?:^|`|    )make ([a-z-]+)", document.read_text(), re.MULTILINE)
     assert set(used) <= verbs
-    scripts = re.findall(r"(?<![\w/])((?:scripts|\.ci)/[\w./]+\w)", document.read_text())
+    scripts = re.findall(r"(?<![\w/])((?:scripts|\.ci)/[\w./-]+\w)", document.read_text())
     assert [s for s in scripts if not (ROOT / s).exists()] == []
 
 
