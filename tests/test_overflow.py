@@ -193,6 +193,27 @@ def test_a_handler_in_c_that_was_there_first_has_the_last_word(function, says):
     assert bool(SAID.fullmatch(result.stderr)) == says
 
 
+def test_a_handler_in_c_that_wants_to_be_called_once_is():
+    # It returns, and the same instruction faults again.
+    _, stderr = dying(
+        """
+        class Action(ctypes.Structure):
+            _fields_ = [
+                ("handler", ctypes.c_void_p),
+                ("mask", ctypes.c_ulong * 16),
+                ("flags", ctypes.c_int),
+                ("restorer", ctypes.c_void_p),
+            ]
+
+        SA_RESETHAND = 0x80000000 - (1 << 32)
+        action = Action(ctypes.cast(libc.getpid, ctypes.c_void_p), flags=SA_RESETHAND)
+        assert libc.sigaction(signal.SIGSEGV, ctypes.byref(action), None) == 0
+        greenlet(crunch).switch()
+        """
+    )
+    assert SAID.fullmatch(stderr)
+
+
 def test_a_signal_stack_of_somebody_elses_is_used_and_not_replaced():
     _, stderr = dying(
         """

@@ -18,7 +18,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use coro::Overflow;
-use libc::{SIG_DFL, SIG_IGN, SIGSEGV, siginfo_t};
+use libc::{SA_RESETHAND, SIG_DFL, SIG_IGN, SIGSEGV, siginfo_t};
 use pyo3::ffi;
 
 use super::object::{PyGreenlet, inner};
@@ -61,6 +61,11 @@ unsafe extern "C" fn faulted(signal: c_int, info: *mut siginfo_t, context: *mut 
             let errno = *libc::__errno_location();
             say(overflow);
             *libc::__errno_location() = errno;
+        }
+        if previous.sa_flags & SA_RESETHAND != 0 {
+            // As the system does for a handler that is to be called once only: it relies on not being called for the
+            // instruction that faults again when it returns.
+            libc::signal(SIGSEGV, SIG_DFL);
         }
         // A handler is called from here, since on the stack that has overflowed there may be no room for it.
         match previous.sa_sigaction {
