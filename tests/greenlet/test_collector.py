@@ -318,6 +318,24 @@ def test_a_chain_of_containers_whose_end_switches_in_the_middle_of_their_dealloc
     assert log == list(range(7))
 
 
+def test_a_long_line_of_ancestors_goes_one_by_one() -> None:
+    output = output_of("""
+        import weakref
+        from verdigris.rawgreenlet import greenlet
+
+        def drop():
+            line = greenlet(int)
+            first = weakref.ref(line)
+            for _ in range(20_000):
+                line = greenlet(int, line)
+            del line
+            return first()
+
+        print(greenlet(drop).switch())
+    """)
+    assert output == "None\n"
+
+
 def test_callbacks_of_weak_references_may_switch() -> None:
     log: list[Any] = []
     other = greenlet(lambda: log.extend([up(), up(), up()]))

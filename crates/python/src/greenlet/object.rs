@@ -319,8 +319,10 @@ pub(super) unsafe extern "C" fn tp_dealloc(slf: *mut ffi::PyObject) {
                 std::mem::forget(stack);
             }
             let context = (*inner.state.get()).replace_context(ptr::null_mut());
+            let parent = inner.parent.take();
             drop(inner);
             ffi::Py_XDECREF(context);
+            drop_ancestors(parent);
         }
         let class = ffi::Py_TYPE(slf);
         let drop_class = counts_its_class(slf);
@@ -328,6 +330,27 @@ pub(super) unsafe extern "C" fn tp_dealloc(slf: *mut ffi::PyObject) {
         if drop_class {
             ffi::Py_DECREF(class.cast());
         }
+    }
+}
+
+/// Drops the parent of a greenlet that is freed, and what goes with it: one after the other, as a long line of them,
+/// each inside the dealloc of its child, would run off the stack.
+///
+/// # Safety
+/// The GIL is held.
+unsafe fn drop_ancestors(mut next: Option<Ref>) {
+    while let Some(ancestor) = next {
+        let object = ancestor.as_ptr();
+        // SAFETY: a parent is a greenlet, alive by this reference; if there is no other, and no finalizer of a subtype or
+        // exit of its own, nobody can ask it for its parent any more.
+        next = unsafe {
+            let me = inner(object.cast());
+            let goes = ffi::Py_REFCNT(object) == 1
+                && ffi::PyType_HasFeature(ffi::Py_TYPE(object), ffi::Py_TPFLAGS_HEAPTYPE) == 0
+                && !me.is_active();
+            if goes { me.parent.take() } else { None }
+        };
+        drop(ancestor);
     }
 }
 
