@@ -8,18 +8,24 @@
 //! | `cell` | what one greenlet knows of its own waiting |
 //! | `wake` | how a wait ended, and what is owed to others when it ended badly |
 //! | `fifo` | a line that one can leave from the middle |
+//! | `promises` | what a queue owes to those it has called from its lines |
+//! | `counter` | a number |
 //!
-//! Nothing here is `Sync`. Several threads share it under a lock of the caller's, which is the GIL; what the model
+//! Nothing here locks. Several threads share it under a lock of the caller's, which is the GIL; what the model
 //! varies is where the lock changes hands, and what has happened to a greenlet meanwhile.
 
 #![forbid(unsafe_code)]
 
 mod cell;
+mod counter;
 mod fifo;
+mod promises;
 mod wake;
 
 pub use crate::{
     cell::{End, WaitCell},
+    counter::Counter,
     fifo::Fifo,
+    promises::{Line, Promises},
     wake::Wake,
 };

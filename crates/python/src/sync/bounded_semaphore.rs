@@ -3,8 +3,8 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
+use wait::Counter;
 
-use super::counter::Counter;
 use super::semaphore::Semaphore;
 
 /// A semaphore that refuses to be released more often than it was acquired.

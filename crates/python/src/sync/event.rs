@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use wait::Counter;
 
-use super::counter::Counter;
 use super::linkable;
 use crate::hub::{WaitQueue, Wake};
 

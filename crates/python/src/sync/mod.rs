@@ -11,7 +11,6 @@
 
 mod async_result;
 mod bounded_semaphore;
-mod counter;
 mod current;
 mod event;
 mod group;

@@ -9,8 +9,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use wait::Counter;
 
-use super::counter::Counter;
 use super::linkable;
 use crate::hub::{WaitQueue, truth};
 

@@ -11,12 +11,12 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyGenericAlias, PyTuple, PyType};
+use wait::Counter;
 
 use super::errors::{check, empty, full, prepare, shut_down, timed_out};
 use super::flow::Flow;
 use super::items::{Items, Order};
 use crate::hub::{WaitQueue, Wake, hub_if_exists, truth};
-use crate::sync::counter::Counter;
 
 /// A queue of at most `maxsize` items, first in, first out.
 ///

@@ -1,9 +1,9 @@
-//! A number that the GIL guards.
+//! A number that the caller's lock guards.
 
 use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
 
-/// A number in a frozen class. It is atomic only for the compiler's sake: the GIL orders all
-/// accesses, so adding is a load and a store, which cost nothing, and no locked instruction.
+/// A number in a type that threads share under a lock, which is the GIL. It is atomic only for the compiler's sake: the
+/// lock orders all accesses, so adding is a load and a store, which cost nothing, and no locked instruction.
 #[derive(Default)]
 pub struct Counter(AtomicIsize);
 
