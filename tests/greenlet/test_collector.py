@@ -251,6 +251,36 @@ def test_a_finalizer_that_is_called_in_the_middle_of_a_switch(start: bool, switc
     assert output_of(WHILE_SWITCHING % {"start": start, "switch": switch}) == "done\n"
 
 
+def test_a_finalizer_that_is_called_while_a_thread_gets_its_main_greenlet() -> None:
+    output = output_of("""
+        import gc, threading
+        from verdigris.rawgreenlet import getcurrent
+
+        class Asks:
+            def __init__(self, mains):
+                self.mains, self.itself = mains, self
+
+            def __del__(self):
+                self.mains.append(getcurrent())
+
+        def work(threshold):
+            Asks(mains)
+            gc.set_threshold(threshold)
+            mains.append(getcurrent())
+            gc.set_threshold(700, 10, 10)
+            gc.collect()
+
+        for threshold in range(1, 7):
+            mains = []
+            thread = threading.Thread(target=work, args=(threshold,))
+            thread.start()
+            thread.join()
+            assert len(mains) == 2 and mains[0] is mains[1], mains
+        print("done")
+    """)
+    assert output == "done\n"
+
+
 def test_a_subclass_that_comes_back_from_its_finalizer() -> None:
     back: list[Any] = []
 

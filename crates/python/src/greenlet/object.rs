@@ -269,9 +269,14 @@ fn new_of(
 /// The greenlet that stands for a thread's own stack.
 pub fn new_main(py: Python<'_>, thread: &Rc<Thread>) -> PyResult<Ref> {
     let class = base_type(py)?;
-    // SAFETY: as in `alloc`.
+    // SAFETY: as in `alloc`. On 3.11 an allocation may collect garbage, and a finalizer ask for this very thread's main
+    // greenlet, which would then have two: the collector is held off.
     unsafe {
+        let enabled = ffi::PyGC_Disable();
         let object = ffi::PyType_GenericAlloc(class.as_type_ptr(), 0);
+        if enabled != 0 {
+            ffi::PyGC_Enable();
+        }
         let main = Bound::from_owned_ptr_or_err(py, object)?;
         let new = Inner::new(true, None);
         new.thread.set(Some(thread.clone()));
