@@ -1,6 +1,6 @@
-//! Links that run no Python, so that whoever ends or becomes ready tells them at once.
+//! Links that run no Python, so that whoever ends or becomes ready tells them without an object made for it.
 //!
-//! Any other callback is a job for the hub: an object, a place in the run queue, and a switch to the hub and back.
+//! Any other callback is a `Callback` object, a place in the run queue, and a call.
 
 use pyo3::prelude::*;
 
