@@ -98,7 +98,7 @@ def test_a_child_whose_status_somebody_else_took():
 
 
 def test_leaving_the_block_while_another_communicates():
-    with subprocess.Popen(CAT, stdin=-1, stdout=-1, stderr=-1) as child:
+    with subprocess.Popen(["sleep", "60"], stdin=-1, stdout=-1, stderr=-1) as child:
         communicating = verdigris.spawn(child.communicate)
         verdigris.sleep(0)
         communicating.kill()
