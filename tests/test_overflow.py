@@ -20,7 +20,8 @@ PROLOGUE = """
 
     libc = ctypes.CDLL(None)
 
-    def crunch(levels=100_000):
+    # More than 4 MiB of stack, at some 32 bytes of it for each.
+    def crunch(levels=400_000):
         nested = iter(())
         for _ in range(levels):
             nested = itertools.chain(nested)

@@ -17,6 +17,7 @@ from ._core import (
     GreenletExit,
     HubDestroyed,
     InvalidSwitchError,
+    ThreadExit,
     getcurrent,
     greenlet,
     hub_if_exists,
@@ -290,6 +291,8 @@ class Hub(greenlet):
             context: the greenlet, watcher or callback that failed.
             type, value, tb: as sys.exc_info().
         """
+        if isinstance(value, ThreadExit):
+            raise HubDestroyed(True)  # it is for a hub that was replaced, and whose thread ends
         if isinstance(value, HubDestroyed):
             raise value  # it is for the hub itself, which ends
         if not issubclass(type, self.NOT_ERROR):

@@ -322,6 +322,23 @@ def test_what_is_still_started_in_the_hub_of_a_thread_goes_with_it(use: Callable
     assert several() == several()
 
 
+def test_a_hub_that_was_replaced_goes_without_a_word(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    unraisable: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+
+    def work() -> None:
+        for make in (verdigris.get_hub, verdigris.hub.Hub):
+            # Each is left in the middle of a callback, the first for good.
+            hub = make()
+            hub.wait(hub.loop.timer(0.001))
+
+    in_thread(work)
+    assert unraisable == []
+    assert capfd.readouterr().err == ""
+
+
 def test_the_memory_of_their_stacks_comes_back() -> None:
     output = output_of("""
         import threading
