@@ -56,10 +56,11 @@ pub struct HubLink {
 pub(super) struct Turn {
     /// How many more jobs may run before the reactor is asked.
     pub(super) budget: u32,
-    /// When the reactor is asked, if others than those at the head have run by then.
-    deadline: Duration,
-    /// When the clock is to be looked at after each job.
-    slow_at: Duration,
+    /// When the batch began.
+    began: Duration,
+    /// How long it may last, if others than those at the head have run by then. Most batches are over before
+    /// anybody looks at the clock: who looks first asks for this.
+    interval: Option<Duration>,
     /// The bits of the budget that are zero when the clock is to be looked at.
     clock_mask: u32,
     /// How many jobs at the head of the queue were put there.
@@ -77,6 +78,15 @@ pub(super) struct Turn {
     pub(super) iteration: u64,
     /// Which of them are to return.
     pub(super) broken: Break,
+}
+
+impl Turn {
+    /// Counts one more job. Says whether it is time to look at the clock.
+    #[inline]
+    fn spend(&mut self) -> bool {
+        self.budget -= 1;
+        self.budget < BATCH && self.budget & self.clock_mask == 0
+    }
 }
 
 /// The event loop of one thread. `Hub` makes it and runs it.
@@ -115,10 +125,20 @@ pub struct EventLoop {
 impl EventLoop {
     /// This thread's loop; its hub is made if there is none yet.
     pub fn current(py: Python<'_>) -> PyResult<Bound<'_, EventLoop>> {
-        let thread = Thread::current(py)?;
+        Self::of(py, Thread::current(py)?)
+    }
+
+    /// `thread`'s, which is this one.
+    #[inline]
+    pub fn of<'py>(py: Python<'py>, thread: &Thread) -> PyResult<Bound<'py, EventLoop>> {
         if let Some(link) = &*thread.hub.borrow() {
             return Ok(link.event_loop.bind(py).clone());
         }
+        Self::make(py, thread)
+    }
+
+    #[cold]
+    fn make<'py>(py: Python<'py>, thread: &Thread) -> PyResult<Bound<'py, EventLoop>> {
         if thread.ending.get() {
             return Err(PyRuntimeError::new_err(
                 "there is no hub in a thread that is ending",
@@ -148,7 +168,7 @@ impl EventLoop {
                 "Impossible to call blocking function in a thread that is ending",
             ));
         }
-        let event_loop = Self::current(py)?;
+        let event_loop = Self::of(py, thread)?;
         let running = thread.current.get();
         let is_hub = event_loop
             .get()
@@ -198,8 +218,7 @@ impl EventLoop {
     /// The greenlet that is to run next, if the next job is one and the batch is not at its end.
     /// Only for a greenlet that gives up the thread while the hub is inside its turn.
     pub fn next_greenlet(&self, py: Python<'_>) -> Option<Ref> {
-        let thread = Thread::current(py).ok()?;
-        let job = {
+        let (looks_at_clock, job) = {
             let mut turn = self.turn.borrow_mut(py);
             let mut jobs = self.jobs.borrow_mut(py);
             // What is void is left to the hub, too: dropping it may run a finalizer, which must
@@ -210,17 +229,19 @@ impl EventLoop {
                 // A fresh stack is the hub's business: to map one takes more C stack than to
                 // wait does, and a parked greenlet that has to hold that much takes up a
                 // second page for it.
-                Some(Job::Start { greenlet }) => thread.has_idle_stack() && is_startable(greenlet),
+                Some(Job::Start { greenlet }) => has_idle_stack(py) && is_startable(greenlet),
                 _ => false,
             };
             if !turn.dispatching || turn.budget == 0 || !direct {
                 return None;
             }
-            self.spend(py, &mut turn);
             let job = jobs.pop_front()?;
             look_ahead(&jobs);
-            job
+            (turn.spend(), job)
         };
+        if looks_at_clock {
+            self.look_at_clock(py);
+        }
         due(job)
     }
 
@@ -252,17 +273,19 @@ impl EventLoop {
         body(&mut self.reactor.borrow_mut(py))
     }
 
-    /// Counts one more job, and ends the batch if it has lasted long enough.
-    #[inline]
-    fn spend(&self, py: Python<'_>, turn: &mut Turn) {
-        turn.budget -= 1;
-        if turn.budget < BATCH && turn.budget & turn.clock_mask == 0 {
-            let now = self.reactor.borrow_mut(py).update_now();
-            if now >= turn.deadline {
-                turn.budget = 0;
-            } else if now >= turn.slow_at {
-                turn.clock_mask = 0;
-            }
+    /// Ends the batch if it has lasted long enough.
+    #[inline(never)]
+    fn look_at_clock(&self, py: Python<'_>) {
+        let known = self.turn.borrow(py).interval;
+        let interval = known.unwrap_or_else(|| switch_interval(py));
+        let now = self.reactor.borrow_mut(py).update_now();
+        let mut turn = self.turn.borrow_mut(py);
+        turn.interval = Some(interval);
+        let lasted = now.saturating_sub(turn.began);
+        if lasted >= interval {
+            turn.budget = 0;
+        } else if lasted >= interval / LONG_JOBS {
+            turn.clock_mask = 0;
         }
     }
 
@@ -302,27 +325,26 @@ impl EventLoop {
     /// Runs jobs until the queue is empty or the batch is at its end.
     fn run_jobs(&self, py: Python<'_>) {
         {
-            let interval = switch_interval(py);
             let mut turn = self.turn.borrow_mut(py);
             turn.budget = BATCH + mem::take(&mut turn.at_head);
-            let now = self.reactor.borrow(py).now();
-            turn.deadline = now + interval;
-            turn.slow_at = now + interval / LONG_JOBS;
+            turn.began = self.reactor.borrow(py).now();
+            turn.interval = None;
             turn.clock_mask = CLOCK_EVERY - 1;
         }
         loop {
-            let job = {
+            let (looks_at_clock, job) = {
                 let mut turn = self.turn.borrow_mut(py);
                 if turn.budget == 0 {
                     return;
                 }
-                self.spend(py, &mut turn);
                 let mut jobs = self.jobs.borrow_mut(py);
-                let job = jobs.pop_front();
+                let Some(job) = jobs.pop_front() else { return };
                 look_ahead(&jobs);
-                job
+                (turn.spend(), job)
             };
-            let Some(job) = job else { return };
+            if looks_at_clock {
+                self.look_at_clock(py);
+            }
             self.run_job(py, job);
         }
     }
@@ -455,6 +477,11 @@ impl EventLoop {
             Ready::Woken => {}
         }
     }
+}
+
+/// Whether a greenlet can be started on a stack that has been used before.
+fn has_idle_stack(py: Python<'_>) -> bool {
+    Thread::current(py).is_ok_and(Thread::has_idle_stack)
 }
 
 /// Whether a queued start is still wanted.

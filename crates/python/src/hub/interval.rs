@@ -1,7 +1,7 @@
 //! How long a batch of jobs may last before sockets have their turn: Python's own switch interval.
 //!
 //! As in gevent, it is what `sys.setswitchinterval` says: the setting that also says how long a thread may keep the others
-//! waiting. It is asked at each batch, which costs less than a tenth of the poll that goes with it.
+//! waiting. It is asked in each batch that comes to look at the clock, so that a change is seen at once.
 
 use std::time::Duration;
 

@@ -199,10 +199,10 @@ fn describe(object: &Bound<'_, PyAny>) -> String {
         .map_or_else(|_| "an object".into(), |text| text.to_string())
 }
 
-/// Gives up the thread: goes on in the next ready greenlet, or in the hub. Returns what the
-/// switch back brings.
+/// Gives up the thread, which is for others than the hub: goes on in the next ready greenlet, or in the hub.
+/// Returns what the switch back brings.
 fn give_up_thread(py: Python<'_>) -> PyResult<Ref> {
-    let event_loop = EventLoop::for_blocking(py)?;
+    let event_loop = EventLoop::current(py)?;
     // The hand-over: when the next job is a greenlet, no one needs the hub in between.
     let next = match event_loop.get().next_greenlet(py) {
         Some(next) => next,
@@ -218,5 +218,6 @@ fn give_up_thread(py: Python<'_>) -> PyResult<Ref> {
 /// Raises BlockingSwitchOutError in the hub. What Hub.switch() does.
 #[pyfunction]
 pub fn switch_out(py: Python<'_>) -> PyResult<Py<PyAny>> {
+    EventLoop::for_blocking(py)?;
     give_up_thread(py).map(|value| value.bind(py).clone().unbind())
 }

@@ -13,9 +13,9 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyInt, PyString, PyTuple, PyType};
 
-use super::current::current_greenlet;
 use crate::fast_method::{self, FastMethod};
 use crate::gil::{GilCell, Ref};
+use crate::greenlet::Thread;
 use crate::greenlet::method::Args;
 use crate::hub::{EventLoop, Limit, TimerId, TimerTarget};
 
@@ -119,8 +119,9 @@ impl Timeout {
             None => timeout.measure(py)?,
         };
         let after = Limit::duration(length);
-        let greenlet = current_greenlet(py)?.into();
-        let event_loop = EventLoop::current(py)?;
+        let thread = Thread::current(py)?;
+        let greenlet = thread.current_ref();
+        let event_loop = EventLoop::of(py, thread)?;
         let target = TimerTarget::Timeout(slf.clone().unbind());
         let timer = event_loop.get().start_timer(py, after, target, keeps_alive);
         timeout.0.borrow_mut(py).running = Some(Running {

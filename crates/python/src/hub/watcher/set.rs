@@ -49,7 +49,13 @@ impl EventLoop {
     }
 
     /// A moment has come: the watchers for it are to be called. Says whether there are any.
+    #[inline]
     pub fn mark_moment(&self, py: Python<'_>, moment: Moment) -> bool {
+        // Each turn asks three times, and nearly always there are none at all.
+        !self.watchers.borrow(py).moments.is_empty() && self.pend_moment(py, moment)
+    }
+
+    fn pend_moment(&self, py: Python<'_>, moment: Moment) -> bool {
         let mut watchers = copy(py, &self.watchers.borrow(py).moments, moment);
         if moment == Moment::Idle
             && let Some(highest) = watchers.iter().map(|held| held.get().priority_of(py)).max()
