@@ -8,9 +8,8 @@ from _thread import (
     get_native_id,
     interrupt_main,
 )
-from os import getpid
 
-from ._core import Event, GreenletExit, LockType, getcurrent, local
+from ._core import Event, GreenletExit, LockType, _ThreadHandle, get_ident, getcurrent, local
 from .greenlet import Greenlet
 from .monkey._table import implements
 
@@ -35,17 +34,6 @@ __all__ = [
 
 _local = local
 _native_stack_size = _native.stack_size
-
-
-def get_ident(gr=None):
-    """A number for the current greenlet, or for `gr`; no other living one has it."""
-    if gr is None:
-        try:
-            gr = getcurrent()
-        except RuntimeError:
-            # The interpreter is going down and so has this thread's greenlet; locks still ask.
-            pass
-    return id(gr)
 
 
 lock = LockType
@@ -74,64 +62,6 @@ def _start(function, args=(), kwargs=None):
 start_new = start_new_thread
 
 
-class _ThreadHandle:
-    """What `threading.Thread` holds of its running thread, from Python 3.13."""
-
-    def __init__(self):
-        self._greenlet = None
-        self._ident = 0
-        self._done = Event()
-        self._process = None
-
-    @property
-    def ident(self):
-        """The `get_ident` of the greenlet; 0 before it was started."""
-        return self._ident
-
-    def is_done(self):
-        """Whether the greenlet has ended, or been declared to have.
-
-        In the child of a fork every thread counts as ended but the one that forked: `threading` asks for that.
-        """
-        if self._process is None:
-            return self._done.is_set()
-        ended = self._greenlet is not None and self._greenlet.dead
-        return ended or self._process != getpid() or self._done.is_set()
-
-    def join(self, timeout=-1):
-        """Wait for the end, at most `timeout` seconds (None or below 0: without limit).
-
-        Raises:
-            RuntimeError: the greenlet waits for itself, or was not started.
-        """
-        if self._greenlet is None and not self._ident:
-            raise RuntimeError("thread not started")
-        if self._greenlet is getcurrent():
-            raise RuntimeError("Cannot join current thread")
-        if self.is_done():
-            return
-        self._done.wait(None if timeout is None or timeout < 0 else timeout)
-
-    def _set_done(self):
-        self._done.set()
-
-    def survive_fork(self):
-        """Be alive in the child of a fork: it was the thread of this handle that forked."""
-        self._process = getpid()
-
-    def _attach(self, greenlet):
-        self._greenlet = greenlet
-        self._process = getpid()
-        self._ident = get_ident(greenlet)
-        greenlet.rawlink(self._on_end)
-
-    def _on_end(self, _greenlet):
-        self._done.set()
-
-    def __repr__(self):
-        return f"<{type(self).__name__} object: ident={self._ident}>"
-
-
 def _make_thread_handle(ident):
     """A handle for the current greenlet, which `start_joinable_thread` has not started.
 
@@ -139,8 +69,7 @@ def _make_thread_handle(ident):
     of the native main thread, so it is not looked at.
     """
     handle = _ThreadHandle()
-    handle._ident = get_ident()
-    handle._process = getpid()
+    handle._attach_running()
     return handle
 
 
@@ -159,9 +88,9 @@ def start_joinable_thread(function, handle=None, daemon=True):
         handle = _ThreadHandle()
     elif not isinstance(handle, _ThreadHandle):
         raise TypeError("'handle' must be a _ThreadHandle")
-    elif handle._ident:
+    elif handle.ident:
         raise RuntimeError("thread already started")
-    handle._attach(_start(function))
+    handle._attach(Greenlet.spawn(function))
     return handle
 
 

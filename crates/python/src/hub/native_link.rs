@@ -8,7 +8,7 @@ use super::event_loop::EventLoop;
 use super::gather::Gather;
 use super::job::Job;
 use crate::gil::Ref;
-use crate::sync::{Group, Outcomes};
+use crate::sync::{Group, Outcomes, ThreadHandle};
 
 /// Who is told.
 pub enum NativeLink {
@@ -18,6 +18,8 @@ pub enum NativeLink {
     Group(Py<Group>),
     /// The results of a map, for which this is the call with that number.
     Outcome(Py<Outcomes>, u64),
+    /// The handle of a thread that is this greenlet.
+    Thread(Py<ThreadHandle>),
 }
 
 impl NativeLink {
@@ -47,6 +49,7 @@ impl NativeLink {
                 let outcomes = outcomes.into_bound(py);
                 outcomes.get().arrive(number, source);
             }
+            Self::Thread(handle) => ThreadHandle::end(&handle.into_bound(py)),
         }
     }
 
@@ -56,6 +59,7 @@ impl NativeLink {
             Self::Gather(gather) => gather.as_any(),
             Self::Group(group) => group.as_any(),
             Self::Outcome(outcomes, _) => outcomes.as_any(),
+            Self::Thread(handle) => handle.as_any(),
         }
     }
 

@@ -27,6 +27,12 @@ impl FastMethod for RunCallback {
         Schedules func(*args) in the hub, after what is scheduled already. Returns an object\n\
         whose stop() calls it off.";
 
+    #[inline(always)]
+    fn shortcut<'py>(slf: &Bound<'py, EventLoop>, args: Args<'py>) -> Option<Bound<'py, PyAny>> {
+        // Without arguments for the function. It can fail for want of memory, and is tried once more then.
+        queue(slf, args.single()?, None).ok()
+    }
+
     fn call<'py>(slf: &Bound<'py, EventLoop>, args: Args<'py>) -> PyResult<Bound<'py, PyAny>> {
         schedule(slf, args)
     }
@@ -50,7 +56,6 @@ fn schedule<'py>(
     event_loop: &Bound<'py, EventLoop>,
     args: Args<'py>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let py = event_loop.py();
     let Some(function) = args.get(0).filter(|_| args.keywords() == 0) else {
         return Err(PyTypeError::new_err(
             "run_callback() takes a function and its positional arguments",
@@ -58,6 +63,16 @@ fn schedule<'py>(
     };
     let rest: Option<Bound<'py, PyTuple>> =
         (args.len() > 1).then(|| args.tuple_from(1)).transpose()?;
+    queue(event_loop, function, rest)
+}
+
+#[inline(always)]
+fn queue<'py>(
+    event_loop: &Bound<'py, EventLoop>,
+    function: Bound<'py, PyAny>,
+    rest: Option<Bound<'py, PyTuple>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = event_loop.py();
     let callback = Callback::new(py, function, rest)?;
     let object = callback.bind(py).clone();
     let callback = Queued(callback);

@@ -80,12 +80,19 @@ impl Queue {
 
 impl WaitQueue {
     /// Whether several threads have used it, this one among them.
+    #[inline]
     fn is_shared(&self) -> bool {
         let foreign = self.user.load(Relaxed) != this_thread();
         if foreign {
             self.user.store(SHARED, Relaxed);
         }
         foreign
+    }
+
+    /// Remembers that this thread uses it.
+    #[inline]
+    pub fn note_user(&self) {
+        self.is_shared();
     }
 
     /// Joins the tail, gives up the thread until woken, and leaves. Fails only in the hub.

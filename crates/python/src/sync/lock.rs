@@ -3,13 +3,17 @@
 //! It is in Rust, although it adds only another face to a bounded semaphore, because programs
 //! take locks all the time, and because a tracer must not see into one.
 
+use std::ffi::CStr;
+
 use pyo3::exceptions::{PyOverflowError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::PyBool;
 
 use super::bounded_semaphore::BoundedSemaphore;
 use super::linkable;
 use super::semaphore::Semaphore;
+use crate::fast_method::{self, FastMethod};
+use crate::greenlet::method::Args;
 
 /// A lock with the interface of `_thread.lock`; any greenlet or thread may release it.
 #[pyclass(frozen, extends = BoundedSemaphore, name = "LockType", module = "verdigris.thread")]
@@ -67,15 +71,6 @@ impl Lock {
         Ok(())
     }
 
-    fn __enter__(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        Self::acquire(slf, true, None)
-    }
-
-    #[pyo3(signature = (*_exc_info))]
-    fn __exit__(slf: &Bound<'_, Self>, _exc_info: &Bound<'_, PyTuple>) -> PyResult<()> {
-        Self::release(slf)
-    }
-
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         let state = match semaphore(slf).permits() {
             0 => "locked",
@@ -83,6 +78,54 @@ impl Lock {
         };
         let class = slf.get_type().fully_qualified_name()?;
         Ok(format!("<{state} {class} object at {:p}>", slf.as_ptr()))
+    }
+}
+
+/// Gives the class the methods of a with-block, which is how most programs take a lock.
+pub fn register(py: Python<'_>) -> PyResult<()> {
+    fast_method::add::<Enter>(py)?;
+    fast_method::add::<Exit>(py)
+}
+
+struct Enter;
+
+impl FastMethod for Enter {
+    type Class = Lock;
+    const NAME: &'static CStr = c"__enter__";
+    const DOC: &'static CStr =
+        c"__enter__($self, /)\n--\n\nTakes the lock, waiting for it if need be.";
+
+    #[inline(always)]
+    fn shortcut<'py>(slf: &Bound<'py, Lock>, args: Args<'py>) -> Option<Bound<'py, PyAny>> {
+        let taken = args.is_empty() && semaphore(slf).try_acquire();
+        taken.then(|| PyBool::new(slf.py(), true).to_owned().into_any())
+    }
+
+    fn call<'py>(slf: &Bound<'py, Lock>, args: Args<'py>) -> PyResult<Bound<'py, PyAny>> {
+        args.bind::<0>("__enter__", [])?;
+        let taken = Lock::acquire(slf, true, None)?;
+        Ok(PyBool::new(slf.py(), taken).to_owned().into_any())
+    }
+}
+
+struct Exit;
+
+impl FastMethod for Exit {
+    type Class = Lock;
+    const NAME: &'static CStr = c"__exit__";
+    const DOC: &'static CStr =
+        c"__exit__($self, /, *exc_info)\n--\n\nGives the lock up, to the first that waits for it.";
+
+    #[inline(always)]
+    fn shortcut<'py>(slf: &Bound<'py, Lock>, _args: Args<'py>) -> Option<Bound<'py, PyAny>> {
+        let (py, semaphore) = (slf.py(), semaphore(slf));
+        let released = semaphore.permits() <= 0 && semaphore.release_unawaited(py);
+        released.then(|| py.None().into_bound(py))
+    }
+
+    fn call<'py>(slf: &Bound<'py, Lock>, _args: Args<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Lock::release(slf)?;
+        Ok(slf.py().None().into_bound(slf.py()))
     }
 }
 

@@ -21,12 +21,14 @@ mod outcomes;
 mod queue;
 mod rlock;
 mod semaphore;
+mod thread_handle;
 mod timeout;
 
 use pyo3::prelude::*;
 
 pub use group::Group;
 pub use outcomes::Outcomes;
+pub use thread_handle::ThreadHandle;
 pub use timeout::Timeout;
 
 /// Adds the names of this module to `_core`.
@@ -36,9 +38,12 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<semaphore::Semaphore>()?;
     module.add_class::<bounded_semaphore::BoundedSemaphore>()?;
     module.add_class::<rlock::RLock>()?;
+    lock::register(module.py())?;
     module.add_class::<lock::Lock>()?;
     module.add_class::<local::Local>()?;
     module.add_function(wrap_pyfunction!(local::local_dict_of, module)?)?;
+    module.add_class::<ThreadHandle>()?;
+    module.add_function(wrap_pyfunction!(current::get_ident, module)?)?;
     timeout::register(module.py())?;
     module.add_class::<Timeout>()?;
     group::register(module.py())?;

@@ -93,6 +93,17 @@ impl Semaphore {
         }
         permits
     }
+
+    /// Gives up a permit, if nobody waits for one. False: nothing was done.
+    #[inline]
+    pub fn release_unawaited(&self, py: Python<'_>) -> bool {
+        let unawaited = self.queue.is_unused(py);
+        if unawaited {
+            self.queue.note_user();
+            self.counter.add(1);
+        }
+        unawaited
+    }
 }
 
 #[pymethods]
