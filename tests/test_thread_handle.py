@@ -1,10 +1,10 @@
 """`thread._ThreadHandle`: what `threading.Thread` waits for its greenlet by, from Python 3.13."""
 
 import gc
-import os
 import weakref
 
 import pytest
+from programs import output_of
 
 from verdigris import getcurrent, sleep, spawn
 from verdigris.event import Event
@@ -100,14 +100,25 @@ def test_a_greenlet_lives_as_long_as_its_handle_until_it_ends():
 
 
 def test_in_the_child_of_a_fork_only_the_one_that_forked_is_alive():
-    handle = start_joinable_thread(Event().wait)
-    mine = _make_thread_handle(0)
-    sleep(0)
-    child = os.fork()
-    if not child:
-        others_ended = handle.is_done()
-        mine.survive_fork()
-        os._exit(0 if others_ended and not mine.is_done() else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert not handle.is_done()
-    handle._set_done()
+    assert (
+        output_of(
+            """
+            import os
+            from verdigris import sleep
+            from verdigris.event import Event
+            from verdigris.thread import _make_thread_handle, start_joinable_thread
+
+            handle = start_joinable_thread(Event().wait)
+            mine = _make_thread_handle(0)
+            sleep(0)
+            child = os.fork()
+            if not child:
+                ended = handle.is_done()
+                handle.join()
+                mine.survive_fork()
+                os._exit(0 if ended and not mine.is_done() else 1)
+            print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), handle.is_done())
+            """
+        )
+        == "0 False\n"
+    )

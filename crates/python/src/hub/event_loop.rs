@@ -41,7 +41,7 @@ use crate::sync::{Group, Timeout};
 const BATCH: u32 = 100;
 
 /// Jobs between two looks at the clock, which costs about a tenth of a switch; a power of two.
-const CLOCK_EVERY: u32 = 8;
+const CLOCK_EVERY: u32 = 16;
 
 /// When this part of the time that a batch may last is over, the jobs are so long that the clock is looked at after each.
 const LONG_JOBS: u32 = 16;
@@ -236,7 +236,7 @@ impl EventLoop {
                 return None;
             }
             let job = jobs.pop_front()?;
-            look_ahead(&jobs);
+            look_ahead(&jobs, &job);
             (turn.spend(), job)
         };
         if looks_at_clock {
@@ -339,7 +339,7 @@ impl EventLoop {
                 }
                 let mut jobs = self.jobs.borrow_mut(py);
                 let Some(job) = jobs.pop_front() else { return };
-                look_ahead(&jobs);
+                look_ahead(&jobs, &job);
                 (turn.spend(), job)
             };
             if looks_at_clock {

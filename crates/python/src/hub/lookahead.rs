@@ -17,10 +17,11 @@ const OBJECT: usize = 6;
 const INNER: usize = 4;
 const STACK: usize = 2;
 
-/// To be called when a job has been taken out of the queue.
+/// To be called when a job has been taken out of the queue: that one, which tells of what kind the others are likely
+/// to be.
 #[inline]
-pub fn look_ahead(jobs: &VecDeque<Job>) {
-    if jobs.len() >= MANY {
+pub fn look_ahead(jobs: &VecDeque<Job>, taken: &Job) {
+    if jobs.len() >= MANY && matches!(taken, Job::Resume { .. } | Job::Expire { .. }) {
         fetch(jobs);
     }
 }

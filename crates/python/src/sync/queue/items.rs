@@ -50,9 +50,9 @@ impl Items {
 
     #[inline]
     pub fn push(&self, item: Bound<'_, PyAny>) -> PyResult<()> {
-        if self.push_native(&item) {
+        let Err(item) = self.push_native(item) else {
             return Ok(());
-        }
+        };
         let py = item.py();
         let shown = self.show(py)?;
         match self.order {
@@ -71,18 +71,15 @@ impl Items {
         }
     }
 
-    /// Adds an item to the end, if Python is not needed for it: false if it is.
+    /// Adds an item to the end, if Python is not needed for it; gives it back if it is.
     #[inline(always)]
-    pub fn push_native(&self, item: &Bound<'_, PyAny>) -> bool {
-        if self.order == Order::Priority {
-            return false;
-        }
+    pub fn push_native<'py>(&self, item: Bound<'py, PyAny>) -> Result<(), Bound<'py, PyAny>> {
         match &mut *self.store.borrow_mut(item.py()) {
-            Store::Native(items) => {
-                items.push_back(item.clone().unbind());
-                true
+            Store::Native(items) if self.order != Order::Priority => {
+                items.push_back(item.unbind());
+                Ok(())
             }
-            Store::Shown(_) => false,
+            _ => Err(item),
         }
     }
 
