@@ -4,8 +4,8 @@ import gc
 import weakref
 
 import pytest
-from programs import output_of
 
+from programs import output_of
 from verdigris import getcurrent, sleep, spawn
 from verdigris.event import Event
 from verdigris.thread import _make_thread_handle, _ThreadHandle, get_ident, start_joinable_thread
