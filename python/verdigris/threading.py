@@ -6,7 +6,7 @@ import threading as _native
 import weakref
 
 from . import thread as _thread
-from ._core import getcurrent
+from ._core import _ThreadHandle, getcurrent
 from .event import Event
 from .local import local
 from .monkey._table import implements
@@ -15,7 +15,6 @@ from .thread import LockType, get_ident
 __all__ = ["Event", "Lock", "Thread", "Timer", "get_ident", "local", "main_native_thread"]
 
 Lock = _allocate_lock = LockType
-_ThreadHandle = _thread._ThreadHandle
 _make_thread_handle = _thread._make_thread_handle
 _set_sentinel = _thread._set_sentinel
 _start_joinable_thread = _thread.start_joinable_thread
