@@ -1,6 +1,7 @@
 """Telling subscribers what happens."""
 
 import pytest
+from zope.interface import verify
 
 from programs import output_of
 from verdigris import events
@@ -113,7 +114,6 @@ print(events.IGeventPatchEvent.implementedBy(events.GeventDidPatchAllEvent))
 
 
 def test_with_zope_the_events_provide_its_interfaces():
-    verify = pytest.importorskip("zope.interface.verify")
     for name in events.__all__:
         cls = getattr(events, name[1:], None) if name.startswith("I") else None
         if cls is not None:
