@@ -5,6 +5,7 @@ if each user sat at a machine of theirs.
 """
 
 import base64
+import contextlib
 import itertools
 import json
 import re
@@ -30,11 +31,17 @@ FLAGS = (
 SECONDS = 30
 # How long a condition may take to come true: less than an answer of the protocol may.
 PATIENCE = 15
+# What the protocol says when a page goes elsewhere while an expression is evaluated in it.
+GONE = ("Inspected target navigated or closed", "Execution context was destroyed.")
 
 
 def find() -> str | None:
     """The path of a Chromium, or None."""
     return next(filter(None, map(shutil.which, PROGRAMS)), None)
+
+
+class DocumentGone(Exception):
+    """The document that was looked into has made room for another meanwhile."""
 
 
 class Chromium:
@@ -82,6 +89,8 @@ class Chromium:
         while True:
             answer = json.loads(self._socket.recv())
             if answer.get("id") == number:
+                if answer.get("error", {}).get("message") in GONE:
+                    raise DocumentGone(method, answer["error"])
                 assert "error" not in answer, (method, answer["error"])
                 return answer["result"]
 
@@ -98,6 +107,12 @@ class Page:
         self._call("Page.navigate", url=url)
         self.wait_for(f"location.href.startsWith({json.dumps(url)}) && document.readyState === 'complete'")
 
+    def reload(self) -> None:
+        """Load the page anew; returns when that is done."""
+        self.evaluate("window.isStale = true")
+        self._call("Page.reload")
+        self.wait_for("!window.isStale && document.readyState === 'complete'")
+
     def evaluate(self, expression: str) -> object:
         """The value of a JavaScript expression; a promise is awaited."""
         answer = self._call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
@@ -105,13 +120,20 @@ class Page:
         return answer["result"].get("value")
 
     def wait_for(self, condition: str) -> None:
-        """Wait until a JavaScript condition holds; fails with what the page then shows."""
+        """Wait until a JavaScript condition holds; fails with what the page then shows.
+
+        Where the page goes elsewhere meanwhile, the wait goes on in the new document.
+        """
         look = f"(() => {{ try {{ return Boolean({condition}); }} catch {{ return false; }} }})()"
-        held = self.evaluate(
+        until = (
             f"new Promise((done) => {{ const end = Date.now() + {PATIENCE * 1000};"
             f" const look = () => {look} ? done(true) : Date.now() > end ? done(false) : setTimeout(look, 20);"
             " look(); })"
         )
+        held = None
+        while held is None:
+            with contextlib.suppress(DocumentGone):
+                held = self.evaluate(until)
         assert held, f"never came true: {condition}\nthe page shows:\n{self.text('body')}"
 
     def text(self, selector: str) -> str:

@@ -109,8 +109,8 @@ def test_a_taken_name_is_refused_and_a_reload_keeps_it(enter, browser, chat):
     other.wait_for("document.querySelector('#name-error').textContent === 'Somebody here is called ada already.'")
     ada.type("#message", "still me")
     wait_for_messages(ada, "still me")
-    ada.evaluate("location.reload()")
-    ada.wait_for("document.readyState === 'complete' && document.querySelector('.message.mine')")
+    ada.reload()
+    wait_for_messages(ada, "still me")
     wait_for_people(ada, "Ada")
 
 
