@@ -362,6 +362,20 @@ class TestChannel:
         channel.put(2)
         assert [greenlet.get() for greenlet in getting] == [1, 2]
 
+    def test_who_waits_is_told(self):
+        channel = Channel()
+        assert channel.getters == channel.putters == []
+        getting = started(channel.get)
+        assert channel.getters == [getting] and channel.putters == []
+        channel.put(1)
+        getting.join()
+        first, second = started(channel.put, "a"), started(channel.put, "b")
+        assert channel.putters == [("a", first), ("b", second)] and channel.getters == []
+        first.kill()
+        assert channel.putters == [("b", second)]
+        channel.get()
+        assert channel.putters == []
+
     def test_those_who_put_are_served_in_order(self):
         channel = Channel()
         putting = [gevent.spawn(channel.put, item) for item in range(3)]

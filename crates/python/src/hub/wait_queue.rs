@@ -261,6 +261,17 @@ impl WaitQueue {
         queue.line.len() + told.count()
     }
 
+    /// The greenlets that wait, oldest first.
+    pub fn greenlets<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyAny>> {
+        let queue = self.queue.borrow(py);
+        let greenlet = |entry: &Entry| match entry {
+            Entry::Greenlet(waiter) => Some(waiter.greenlet(py)),
+            _ => None,
+        };
+        let entries = queue.line.iter();
+        entries.filter_map(|(_, entry)| greenlet(entry)).collect()
+    }
+
     /// Whether nobody waits, not even for the hub to call what was told.
     #[inline]
     pub fn is_unused(&self, py: Python<'_>) -> bool {

@@ -40,6 +40,11 @@ impl Waiter {
         }
     }
 
+    /// Who waits.
+    pub fn greenlet<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.greenlet.bind(py).clone()
+    }
+
     /// Ends the wait: the greenlet is queued to run. From any thread. False if it has ended.
     pub fn wake(&self, py: Python<'_>) -> bool {
         self.end(py, End::Notified)

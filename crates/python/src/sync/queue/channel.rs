@@ -106,20 +106,17 @@ impl Channel {
         promised
     }
 
-    fn putters(&self, py: Python<'_>) -> usize {
-        self.state
-            .borrow(py)
-            .offers
-            .iter()
-            .filter(|offer| offer.putter.is_some())
-            .count()
+    fn count_putters(&self, py: Python<'_>) -> usize {
+        let state = self.state.borrow(py);
+        let waits = |offer: &&Offer| offer.putter.is_some();
+        state.offers.iter().filter(waits).count()
     }
 
     fn describe(&self, py: Python<'_>) -> String {
         let mut text = String::new();
         for (name, waiting) in [
             ("getters", self.getters.len(py)),
-            ("putters", self.putters(py)),
+            ("putters", self.count_putters(py)),
         ] {
             if waiting > 0 {
                 text += &format!(" {name}[{waiting}]");
@@ -259,7 +256,24 @@ impl Channel {
     /// How many more greenlets wait to put than to get.
     #[getter]
     fn balance(&self, py: Python<'_>) -> isize {
-        self.putters(py).cast_signed() - self.getters.len(py).cast_signed()
+        self.count_putters(py).cast_signed() - self.getters.len(py).cast_signed()
+    }
+
+    /// A list of the greenlets that wait to get, oldest first. (gevent's is the deque that it works with.)
+    #[getter]
+    fn getters<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyAny>> {
+        self.getters.greenlets(py)
+    }
+
+    /// A list of `(item, greenlet)` for each that waits to put, oldest first. (gevent's is the deque that it works with.)
+    #[getter]
+    fn putters<'py>(&self, py: Python<'py>) -> Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        let state = self.state.borrow(py);
+        let waiting = state.offers.iter().filter_map(|offer| {
+            let putter = offer.putter.as_ref()?;
+            Some((offer.item.bind(py).clone(), putter.greenlet(py)))
+        });
+        waiting.collect()
     }
 
     /// 0.
