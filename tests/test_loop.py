@@ -278,3 +278,30 @@ class TestItsFdIsClosed:
             )
             == "woken\n"
         )
+
+
+def test_the_memory_of_many_callbacks_is_given_back_by_a_hub_with_nothing_to_do():
+    assert (
+        output_of(
+            """
+            import sys, verdigris
+            verdigris.config.compact_after = 0.02
+            loop = verdigris.get_hub().loop
+            verdigris.sleep(0)
+
+            def burst():
+                for _ in range(50_000):
+                    loop.run_callback(int)
+                verdigris.sleep(0)
+
+            before = sys.getallocatedblocks()
+            burst()
+            with verdigris.Timeout(20):
+                while sys.getallocatedblocks() > before + 5_000:
+                    verdigris.sleep(0.01)
+            burst()
+            print("given back, and used again")
+            """
+        )
+        == "given back, and used again\n"
+    )

@@ -4,18 +4,24 @@
 //! and as small as can be: a function and its arguments. The garbage collector is not told of it. It need not be:
 //! as long as a callback holds anything it is in a run queue, which is no garbage, and what leaves the queue in
 //! whatever way, holds nothing (`Queued`).
+//!
+//! The memory of dead ones is kept for the next: it costs less than to go through CPython's allocator, which gives a
+//! whole burst's memory back to the kernel, and asks for it again at the next. A hub with nothing to do lets go of what
+//! it has not needed ([`trim`]).
 
 #![expect(unsafe_code, reason = "a hand-written CPython type")]
 
 use std::ffi::{c_int, c_void};
+use std::mem;
 use std::ptr;
 
+use pyo3::exceptions::PyMemoryError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyTuple, PyType};
 
-use crate::gil::{Ref, Slot, call, call_without_arguments};
+use crate::gil::{GilCell, Ref, Slot, call, call_without_arguments};
 use crate::greenlet::method::{
     GETSETS_END, METHODS_END, Table, def, enter, fastcall, getset, getter, slot,
 };
@@ -28,6 +34,82 @@ struct PyCallback {
     function: Slot,
     /// A tuple; empty for none.
     args: Slot,
+}
+
+/// The memory of dead callbacks: one after the other, linked through what was their first word.
+struct Spare {
+    first: *mut Link,
+    count: usize,
+    /// How few there were since `trim`: nobody has needed these.
+    fewest: usize,
+}
+
+struct Link {
+    next: *mut Link,
+}
+
+// SAFETY: the memory belongs to nobody; only who holds the GIL gets at it.
+unsafe impl Send for Spare {}
+
+static SPARE: GilCell<Spare> = GilCell::new(Spare {
+    first: ptr::null_mut(),
+    count: 0,
+    fewest: 0,
+});
+
+impl Spare {
+    /// Memory for a callback, of CPython's allocator for objects; null if there is none.
+    #[inline(always)]
+    fn take(&mut self) -> *mut PyCallback {
+        if self.first.is_null() {
+            return ptr::null_mut();
+        }
+        let link = self.first;
+        // SAFETY: what is in the list is memory of a dead callback, which begins with a link.
+        self.first = unsafe { (*link).next };
+        self.count -= 1;
+        self.fewest = self.fewest.min(self.count);
+        link.cast()
+    }
+
+    /// Keeps the memory of a dead callback.
+    #[inline(always)]
+    fn keep(&mut self, memory: *mut PyCallback) {
+        let link = memory.cast::<Link>();
+        // SAFETY: it is as large as a callback, and nobody else's any more.
+        unsafe { link.write(Link { next: self.first }) };
+        self.first = link;
+        self.count += 1;
+    }
+}
+
+/// How far [`trim`] came.
+#[derive(PartialEq)]
+pub enum Trimmed {
+    /// There is more of what it was called for.
+    Partly,
+    /// What is left has been needed a moment ago.
+    AllButRecent,
+    All,
+}
+
+/// Frees what no callback has needed since this was done the last time, but not more than `most` of it.
+pub fn trim(py: Python<'_>, most: usize) -> Trimmed {
+    let mut spare = SPARE.borrow_mut(py);
+    let unneeded = mem::take(&mut spare.fewest);
+    for _ in 0..unneeded.min(most) {
+        // SAFETY: the memory is CPython's, and no object any more.
+        unsafe { ffi::PyObject_Free(spare.take().cast()) };
+    }
+    if unneeded > most {
+        spare.fewest = unneeded - most;
+        return Trimmed::Partly;
+    }
+    spare.fewest = spare.count;
+    match spare.count {
+        0 => Trimmed::All,
+        _ => Trimmed::AllButRecent,
+    }
 }
 
 /// A reference to a callback.
@@ -43,7 +125,15 @@ impl Callback {
         // SAFETY: the type is the one whose instances are `PyCallback`s; the fields of the new object are written
         // before anybody else sees it.
         unsafe {
-            let object: *mut PyCallback = ffi::PyObject_New(class.as_type_ptr());
+            let mut memory = SPARE.borrow_mut(py).take();
+            if memory.is_null() {
+                memory = ffi::PyObject_Malloc(size_of::<PyCallback>()).cast();
+                if memory.is_null() {
+                    return Err(PyMemoryError::new_err(()));
+                }
+            }
+            let object: *mut PyCallback =
+                ffi::PyObject_Init(memory.cast(), class.as_type_ptr()).cast();
             let new = Ref::from_owned(object.cast()).ok_or_else(|| PyErr::fetch(py))?;
             (&raw mut (*object).function).write(Slot::of(function.into()));
             (&raw mut (*object).args)
@@ -117,7 +207,7 @@ unsafe extern "C" fn tp_dealloc(slf: *mut ffi::PyObject) {
     unsafe {
         drop(of(slf).take());
         let class = ffi::Py_TYPE(slf);
-        ffi::PyObject_Free(slf.cast());
+        SPARE.borrow_mut(Python::assume_attached()).keep(slf.cast());
         ffi::Py_DECREF(class.cast());
     }
 }

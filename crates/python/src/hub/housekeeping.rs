@@ -2,8 +2,8 @@
 //!
 //! It goes in rounds, one every few seconds. In a round each greenlet of the thread that has a stack is looked at
 //! once, and those that have waited since the round before are compacted (`greenlet/compaction.rs`); at its end, what nobody has
-//! needed since the end of the round before is given back: idle stacks, and room in the queues. A round is made of steps of
-//! less than a millisecond, between which the reactor is asked, and other threads may run.
+//! needed since the end of the round before is given back: idle stacks, room in the queues, memory of dead callbacks. A
+//! round is made of steps of less than a millisecond, between which the reactor is asked, and other threads may run.
 //!
 //! The hub is woken for a round only if there is something to come of it. In a process that does nothing, all is done
 //! after two or three rounds, and the hub sleeps.
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 
+use super::callback::{self, Trimmed};
 use super::event_loop::EventLoop;
 use crate::greenlet::Thread;
 use crate::greenlet::compaction::{self, Round};
@@ -21,6 +22,9 @@ const PERIOD: Duration = Duration::from_secs(5);
 
 /// Greenlets that are looked at in one step.
 const STEP: usize = 256;
+
+/// Dead callbacks whose memory is freed in one step.
+const CALLBACKS: usize = 8192;
 
 /// How long the hub waits at most for events between two steps.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -51,6 +55,10 @@ impl EventLoop {
         if after.is_some() && !house.round.step(py, thread, STEP, false) {
             return Ok(Some(PAUSE));
         }
+        let callbacks = callback::trim(py, CALLBACKS);
+        if callbacks == Trimmed::Partly {
+            return Ok(Some(PAUSE));
+        }
         let newcomers = std::mem::take(&mut house.round).newcomers;
         let (given_back, more) = thread.pool.borrow_mut().trim_idle();
         if given_back > 0 {
@@ -62,7 +70,7 @@ impl EventLoop {
         }
         let period = after.unwrap_or(PERIOD).max(PAUSE);
         house.due = now + period;
-        house.awaited = newcomers > 0 || more;
+        house.awaited = newcomers > 0 || more || callbacks != Trimmed::All;
         Ok(house.awaited.then_some(period))
     }
 
