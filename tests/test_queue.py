@@ -382,6 +382,13 @@ def test_a_cycle_through_an_item_is_collected():
     assert gone() is None
 
 
+@pytest.mark.parametrize("kind", [SimpleQueue, Queue])
+def test_put_and_get_are_methods_of_the_class_itself(kind):
+    """Where CPython's specialised instructions call them, and only there."""
+    assert {"put", "get"} <= set(vars(kind))
+    assert kind.put.__objclass__ is kind.get.__objclass__ is kind
+
+
 def test_put_and_get_say_what_they_take():
     assert str(inspect.signature(SimpleQueue.put)) == "(self, /, item, block=True, timeout=None)"
     assert str(inspect.signature(Queue.get)) == "(self, /, block=True, timeout=None)"

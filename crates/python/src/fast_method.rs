@@ -12,6 +12,7 @@ use std::ffi::CStr;
 use std::ptr;
 
 use pyo3::PyTypeInfo;
+use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -39,7 +40,16 @@ pub trait FastMethod: 'static {
 
 /// Gives its class a method. To be called once, when the module is made.
 pub fn add<M: FastMethod>(py: Python<'_>) -> PyResult<()> {
-    let class = py.get_type::<M::Class>();
+    add_to::<M, M::Class>(py)
+}
+
+/// Gives a class that derives from the method's own the same method once more: CPython's specialised instructions call a
+/// method the short way only if it is found in the very class of the object.
+pub fn add_to<M: FastMethod, C: PyTypeInfo>(py: Python<'_>) -> PyResult<()> {
+    let class = py.get_type::<C>();
+    if !class.is_subclass_of::<M::Class>()? {
+        return Err(PyTypeError::new_err("a method of another class"));
+    }
     // CPython refers to it for as long as the class lives, which is to the end.
     let definition = Box::leak(Box::new(method::def(M::NAME, thunk::<M>, 0, M::DOC)));
     // SAFETY: both are alive; the descriptor checks that it is called on an instance of the class.

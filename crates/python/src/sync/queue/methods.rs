@@ -7,15 +7,18 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 use super::errors::check;
+use super::joinable::Queue;
 use super::simple::{Ask, SimpleQueue};
 use crate::fast_method::{self, FastMethod};
 use crate::greenlet::method::Args;
 use crate::hub::truth;
 
-/// Gives the class its methods.
+/// Gives the two classes that are used most their methods.
 pub fn register(py: Python<'_>) -> PyResult<()> {
     fast_method::add::<Put>(py)?;
-    fast_method::add::<Get>(py)
+    fast_method::add::<Get>(py)?;
+    fast_method::add_to::<Put, Queue>(py)?;
+    fast_method::add_to::<Get, Queue>(py)
 }
 
 struct Put;
