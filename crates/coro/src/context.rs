@@ -79,6 +79,14 @@ pub fn prefetch<T>(object: *const T) {
     }
 }
 
+/// A number that no other living thread has, and that is not 0.
+///
+/// To read a `thread_local!` of a shared object is a call of the dynamic linker, as much as all of a small method.
+#[inline(always)]
+pub fn thread_pointer() -> usize {
+    arch::thread_pointer()
+}
+
 /// Calls `function(a, b, c)` so that nothing unwinds further than to here, and returns what it returns.
 ///
 /// Rust may only be unwound by its own panics. But a C++ exception that nobody catches, and `pthread_exit`, which

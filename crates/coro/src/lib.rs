@@ -49,7 +49,7 @@ mod sanitizer;
 mod signal_stack;
 mod stack;
 
-pub use context::{Context, call_as_outermost, prefetch};
+pub use context::{Context, call_as_outermost, prefetch, thread_pointer};
 pub use image::{Image, release};
 pub use overflow::Overflow;
 pub use pool::{Config, Pool};

@@ -19,6 +19,8 @@
 //!   is the address of the thread's latest memory fault that was made a signal, be it this one or an earlier.
 //! - `fn prefetch(address: *const u8)`
 //!   has the cache line there fetched, if the CPU can be told so. Any address will do.
+//! - `fn thread_pointer() -> usize`
+//!   is a number that no other living thread of the process has, and not 0.
 //! - `const STACK_ALIGN: usize`, a power of two.
 //!
 //! All of it holds for one thread; whoever moves a suspended stack to another thread answers for what lies on it.
@@ -27,7 +29,7 @@
 mod x86_64;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub(crate) use x86_64::{
-    STACK_ALIGN, last_fault, outermost, prefetch, prepare, stack_pointer, switch,
+    STACK_ALIGN, last_fault, outermost, prefetch, prepare, stack_pointer, switch, thread_pointer,
 };
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]

@@ -115,6 +115,17 @@ pub(crate) fn prefetch(address: *const u8) {
     };
 }
 
+/// The address of the thread's control block, whose first word it is by the ABI of thread-local storage.
+#[inline(always)]
+pub(crate) fn thread_pointer() -> usize {
+    let pointer;
+    // SAFETY: one load of a word that every thread has, and that nobody changes.
+    unsafe {
+        asm!("mov {}, fs:[0]", out(reg) pointer, options(pure, readonly, nostack, preserves_flags))
+    };
+    pointer
+}
+
 /// Calls `function(a, b, c)`; to an unwinder, this is where the stack begins.
 ///
 /// # Safety

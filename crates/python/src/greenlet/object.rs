@@ -144,7 +144,12 @@ impl GreenletRef {
 
     /// The running greenlet.
     pub fn current(py: Python<'_>) -> PyResult<Self> {
-        Ok(Self(Thread::current(py)?.current_ref()))
+        Thread::current(py).map(Self::current_of)
+    }
+
+    /// The same, for one that knows the running thread.
+    pub fn current_of(thread: &Thread) -> Self {
+        Self(thread.current_ref())
     }
 
     pub fn clone_ref(&self, py: Python<'_>) -> Self {

@@ -570,18 +570,13 @@ pub fn kill(py: Python<'_>, thread: &Thread, greenlet: *mut PyGreenlet, exit: Py
     }
 }
 
-/// Goes on in `target`, or starts it: what the hub, and greenlets that hand over, do.
+/// Goes on in `target`, or starts it: what the hub, and greenlets that hand over, do. `thread` is the running one.
 #[inline]
-pub fn resume<'py>(py: Python<'py>, target: Ref) -> PyResult<Bound<'py, PyAny>> {
+pub fn resume<'py>(py: Python<'py>, thread: &Thread, target: Ref) -> PyResult<Bound<'py, PyAny>> {
     let me = of(target.bind(py));
-    if let Some(thread) = me.thread()
-        && thread.is_current()
-        && me.is_active()
-    {
-        // SAFETY: just checked; the GIL is held, and None is owned. The thread is the running one,
-        // which outlives the reference that it is read through.
+    if me.thread().is_some_and(|home| ptr::eq(home, thread)) && me.is_active() {
+        // SAFETY: just checked; the GIL is held, and None is owned.
         return unsafe {
-            let thread = &*ptr::from_ref(thread);
             let value = transfer(thread, target.into_ptr().cast(), py.None().into_ptr());
             Bound::from_owned_ptr_or_err(py, value)
         };

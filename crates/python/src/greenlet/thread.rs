@@ -7,7 +7,7 @@ use std::ffi::CStr;
 use std::io;
 use std::ptr;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use coro::{Pool, Stack};
 use pyo3::exceptions::{PyImportError, PyMemoryError, PyRuntimeError};
@@ -26,6 +26,12 @@ static LIVING: AtomicUsize = AtomicUsize::new(0);
 
 /// How many greenlets wait for their own thread to kill them.
 static ABANDONED: AtomicUsize = AtomicUsize::new(0);
+
+/// The Thread that was current when somebody asked last; null once that has ended. Guarded by the GIL.
+///
+/// Where one thread does nearly all the work it is the answer, and costs no look into thread-local storage, which from
+/// a shared object is a call.
+static LATEST: AtomicPtr<Thread> = AtomicPtr::new(ptr::null_mut());
 
 const CAPSULE_NAME: &CStr = c"verdigris.thread";
 
@@ -86,16 +92,29 @@ impl Thread {
     /// The current thread's.
     #[inline]
     pub fn current(py: Python<'_>) -> PyResult<&Thread> {
-        let known = THREAD.get();
-        // SAFETY: the GIL is held, so there is a current thread state; a known Thread lives until
-        // its capsule, which is in that thread state's dict, is destroyed.
+        let latest = LATEST.load(Ordering::Relaxed);
+        // SAFETY: the GIL is held, so nobody ends a Thread meanwhile; its end is what takes it out of LATEST.
         unsafe {
-            // One OS thread can have several thread states, one after the other.
-            if !known.is_null() && (*known).tstate.get() == ffi::PyThreadState_Get() {
-                return Ok(&*known);
+            if !latest.is_null() && (*latest).is_current() {
+                return Ok(&*latest);
             }
         }
-        Self::enter(py)
+        Self::change(py)
+    }
+
+    /// The same, where it was another one before.
+    #[inline(never)]
+    fn change(py: Python<'_>) -> PyResult<&Thread> {
+        let known = THREAD.get();
+        // SAFETY: a known Thread lives until its capsule, which is in its thread state's dict, is destroyed.
+        let known = unsafe { known.as_ref() };
+        // One OS thread can have several thread states, one after the other.
+        let thread = match known.filter(|known| known.is_current()) {
+            Some(known) => known,
+            None => Self::enter(py)?,
+        };
+        LATEST.store(ptr::from_ref(thread).cast_mut(), Ordering::Relaxed);
+        Ok(thread)
     }
 
     /// The current thread's, after killing what other threads left for it: for calls that make
@@ -111,7 +130,8 @@ impl Thread {
     /// Whether this is the running thread.
     #[inline]
     pub fn is_current(&self) -> bool {
-        ptr::eq(self, THREAD.get())
+        // SAFETY: who holds the GIL has a thread state.
+        self.tstate.get() == unsafe { ffi::PyThreadState_Get() }
     }
 
     /// Whether a greenlet of this thread that is woken will run.
@@ -235,7 +255,10 @@ unsafe extern "C" fn leave(capsule: *mut ffi::PyObject) {
         let thread = Rc::from_raw(pointer);
         thread.end(Python::assume_attached());
         LIVING.fetch_sub(1, Ordering::Relaxed);
-        if thread.is_current() {
+        if ptr::eq(LATEST.load(Ordering::Relaxed), pointer) {
+            LATEST.store(ptr::null_mut(), Ordering::Relaxed);
+        }
+        if ptr::eq(THREAD.get(), pointer) {
             THREAD.set(ptr::null());
             ENDED.set(ffi::PyThreadState_GetID(thread.tstate.get()));
         }
@@ -248,11 +271,6 @@ unsafe extern "C" fn leave(capsule: *mut ffi::PyObject) {
         thread.release();
         drop(thread.hub.take());
     }
-}
-
-/// A number that tells threads apart: that of the running one, 0 if it has no greenlets yet.
-pub fn identity() -> usize {
-    THREAD.get().addr()
 }
 
 /// A count of the Thread, for a greenlet that is bound to it.

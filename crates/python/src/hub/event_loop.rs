@@ -16,6 +16,7 @@ use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use coro::thread_pointer;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use reactor::{Events, Reactor, Ready, Waker};
@@ -33,7 +34,7 @@ use super::timers::Timers;
 use super::watcher::{Moment, Watcher, Watchers};
 use crate::error::{BlockingSwitchOutError, os_error};
 use crate::gil::{GilCell, Ref};
-use crate::greenlet::{GreenletRef, Thread, switch, task, thread};
+use crate::greenlet::{GreenletRef, Thread, switch, task};
 use crate::sync::{Group, Timeout};
 
 /// Jobs between two looks at the reactor. An empty poll costs about as much as five switches, so
@@ -115,7 +116,7 @@ pub struct EventLoop {
     pub(super) watchers: GilCell<Watchers>,
     pub(super) hub: GilCell<Option<Ref>>,
     pub(super) stand_in: GilCell<Option<Ref>>,
-    /// Which thread runs it, as `thread::identity` tells: others must wake it.
+    /// Which thread runs it, as `thread_pointer` tells: others must wake it.
     pub(super) home: AtomicUsize,
     is_default: bool,
     /// What `backend` says.
@@ -162,7 +163,14 @@ impl EventLoop {
 
     /// This thread's loop, unless the caller is the hub, which cannot wait for itself.
     pub fn for_blocking(py: Python<'_>) -> PyResult<Bound<'_, EventLoop>> {
-        let thread = Thread::current(py)?;
+        Self::for_blocking_in(py, Thread::current(py)?)
+    }
+
+    /// The same, for one that knows the running thread.
+    pub fn for_blocking_in<'py>(
+        py: Python<'py>,
+        thread: &Thread,
+    ) -> PyResult<Bound<'py, EventLoop>> {
         if thread.ending.get() {
             return Err(BlockingSwitchOutError::new_err(
                 "Impossible to call blocking function in a thread that is ending",
@@ -212,7 +220,7 @@ impl EventLoop {
     /// Whether it is another thread that runs it.
     #[inline]
     pub fn is_elsewhere(&self) -> bool {
-        self.home.load(Ordering::Relaxed) != thread::identity()
+        self.home.load(Ordering::Relaxed) != thread_pointer()
     }
 
     /// The greenlet that is to run next, if the next job is one and the batch is not at its end.
@@ -290,9 +298,15 @@ impl EventLoop {
     }
 
     /// What `run` does.
-    fn turn_round(&self, py: Python<'_>, nowait: bool, once: bool) -> PyResult<()> {
+    fn turn_round(
+        &self,
+        py: Python<'_>,
+        thread: &Thread,
+        nowait: bool,
+        once: bool,
+    ) -> PyResult<()> {
         loop {
-            self.run_jobs(py);
+            self.run_jobs(py, thread);
             if let Some(error) = self.ending.borrow_mut(py).take() {
                 return Err(error);
             }
@@ -300,7 +314,7 @@ impl EventLoop {
                 return Ok(());
             }
             if self.mark_moment(py, Moment::BeforeWait) {
-                self.run_jobs(py);
+                self.run_jobs(py, thread);
             }
             let idle = self.jobs.borrow(py).is_empty();
             if idle && self.turn.borrow(py).references <= 0 {
@@ -316,14 +330,14 @@ impl EventLoop {
             self.poll(py, limit)?;
             self.mark_moment(py, Moment::AfterWait);
             if nowait || once {
-                self.run_jobs(py);
+                self.run_jobs(py, thread);
                 return Ok(());
             }
         }
     }
 
     /// Runs jobs until the queue is empty or the batch is at its end.
-    fn run_jobs(&self, py: Python<'_>) {
+    fn run_jobs(&self, py: Python<'_>, thread: &Thread) {
         {
             let mut turn = self.turn.borrow_mut(py);
             turn.budget = BATCH + mem::take(&mut turn.at_head);
@@ -345,16 +359,16 @@ impl EventLoop {
             if looks_at_clock {
                 self.look_at_clock(py);
             }
-            self.run_job(py, job);
+            self.run_job(py, thread, job);
         }
     }
 
-    fn run_job(&self, py: Python<'_>, job: Job) {
+    fn run_job(&self, py: Python<'_>, thread: &Thread, job: Job) {
         match job {
             Job::Resume { .. } | Job::Expire { .. } | Job::Start { .. } => {
                 if let Some(greenlet) = due(job) {
                     self.dispatch(py, greenlet.bind(py), |greenlet| {
-                        switch::resume(py, greenlet.clone().into())
+                        switch::resume(py, thread, greenlet.clone().into())
                     });
                 }
             }
@@ -534,7 +548,7 @@ impl EventLoop {
             watchers: GilCell::default(),
             hub: GilCell::default(),
             stand_in: GilCell::default(),
-            home: AtomicUsize::new(thread::identity()),
+            home: AtomicUsize::new(thread_pointer()),
             is_default: default.unwrap_or(true),
             backend: facade::backend(flags)?,
         })
@@ -549,10 +563,10 @@ impl EventLoop {
         if self.turn.borrow(py).destroyed {
             return Err(PyValueError::new_err("operation on destroyed loop"));
         }
-        Thread::current(py)?;
-        self.home.store(thread::identity(), Ordering::Relaxed);
+        let thread = Thread::current(py)?;
+        self.home.store(thread_pointer(), Ordering::Relaxed);
         self.turn.borrow_mut(py).depth += 1;
-        let outcome = self.turn_round(py, nowait, once);
+        let outcome = self.turn_round(py, thread, nowait, once);
         let mut turn = self.turn.borrow_mut(py);
         turn.depth -= 1;
         turn.broken = turn.broken.after_return(turn.depth);

@@ -3,10 +3,11 @@
 use std::mem;
 use std::sync::atomic::Ordering;
 
+use coro::thread_pointer;
 use pyo3::prelude::*;
 
 use super::event_loop::{EventLoop, HubLink};
-use crate::greenlet::{Thread, thread};
+use crate::greenlet::Thread;
 
 /// set_hub(hub, loop)
 ///
@@ -21,7 +22,7 @@ pub fn set_hub(hub: &Bound<'_, PyAny>, r#loop: Option<Bound<'_, EventLoop>>) -> 
             event_loop
                 .get()
                 .home
-                .store(thread::identity(), Ordering::Relaxed);
+                .store(thread_pointer(), Ordering::Relaxed);
             let old = event_loop
                 .get()
                 .hub

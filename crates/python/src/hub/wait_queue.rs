@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use coro::thread_pointer;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use pyo3::{PyTraverseError, PyVisit};
@@ -26,7 +27,7 @@ impl Default for WaitQueue {
     fn default() -> Self {
         Self {
             queue: GilCell::default(),
-            user: AtomicUsize::new(this_thread()),
+            user: AtomicUsize::new(thread_pointer()),
         }
     }
 }
@@ -82,7 +83,7 @@ impl WaitQueue {
     /// Whether several threads have used it, this one among them.
     #[inline]
     fn is_shared(&self) -> bool {
-        let foreign = self.user.load(Relaxed) != this_thread();
+        let foreign = self.user.load(Relaxed) != thread_pointer();
         if foreign {
             self.user.store(SHARED, Relaxed);
         }
@@ -317,12 +318,6 @@ impl WaitQueue {
             Ok::<_, std::convert::Infallible>(())
         });
     }
-}
-
-/// A number that no other living thread has.
-fn this_thread() -> usize {
-    thread_local!(static PLACE: u8 = const { 0 });
-    PLACE.with(|place| std::ptr::from_ref(place).addr())
 }
 
 /// No thread's number.

@@ -13,7 +13,7 @@ use super::limit::Limit;
 use super::timers::TimerTarget;
 use crate::error::InvalidSwitchError;
 use crate::gil::Ref;
-use crate::greenlet::{GreenletRef, switch};
+use crate::greenlet::{GreenletRef, Thread, switch};
 
 /// How a greenlet's wait ended.
 pub type Wake = wait::Wake<PyErr>;
@@ -27,8 +27,9 @@ pub struct Waiter {
 impl Waiter {
     /// Begins a wait of the running greenlet. Fails in the hub, which cannot wait for itself.
     pub fn current(py: Python<'_>) -> PyResult<Waiter> {
-        EventLoop::for_blocking(py)?;
-        let greenlet = GreenletRef::current(py)?;
+        let thread = Thread::current(py)?;
+        EventLoop::for_blocking_in(py, thread)?;
+        let greenlet = GreenletRef::current_of(thread);
         let number = greenlet.inner().wait.begin();
         Ok(Waiter { greenlet, number })
     }
@@ -207,14 +208,15 @@ fn describe(object: &Bound<'_, PyAny>) -> String {
 /// Gives up the thread, which is for others than the hub: goes on in the next ready greenlet, or in the hub.
 /// Returns what the switch back brings.
 fn give_up_thread(py: Python<'_>) -> PyResult<Ref> {
-    let event_loop = EventLoop::current(py)?;
+    let thread = Thread::current(py)?;
+    let event_loop = EventLoop::of(py, thread)?;
     // The hand-over: when the next job is a greenlet, no one needs the hub in between.
     let next = match event_loop.get().next_greenlet(py) {
         Some(next) => next,
         None => event_loop.get().hub(py)?,
     };
     drop(event_loop);
-    switch::resume(py, next).map(Ref::from)
+    switch::resume(py, thread, next).map(Ref::from)
 }
 
 /// switch_out()
