@@ -7,6 +7,7 @@ from fractions import Fraction
 import pytest
 
 import verdigris as gevent
+from programs import output_of
 from verdigris import Timeout
 from verdigris.event import Event
 
@@ -248,6 +249,44 @@ class TestText:
         assert repr(timeout).endswith(f" seconds=5 exception={Late}>")
         with timeout:
             assert repr(timeout).endswith(" pending>")
+
+
+class TestMaking:
+    """`Timeout(seconds)` is made without `__new__` and `__init__`, as if they had been called."""
+
+    @pytest.mark.parametrize(
+        "arguments, keywords",
+        [((2,), {}), ((2, None), {}), ((), {"seconds": 2}), ((2, None, True), {}), ((2,), {"exception": None})],
+    )
+    def test_however_it_is_called_it_is_the_same(self, arguments, keywords):
+        timeout = Timeout(*arguments, **keywords)
+        assert type(timeout) is Timeout
+        assert (timeout.seconds, timeout.exception, timeout.args, timeout.pending) == (2, None, (), False)
+
+    @pytest.mark.parametrize("name", ["__init__", "__new__"])
+    def test_one_that_was_assigned_to_the_class_is_called(self, name):
+        printed = output_of(f"""
+            from verdigris import Timeout
+            Timeout.{name} = lambda *arguments: print(*arguments[1:])
+            Timeout(1, False)
+        """)
+        assert printed == "1 False\n"
+
+    def test_a_class_that_derives_from_it_is_called(self):
+        class Own(Timeout):
+            def __init__(self, seconds):
+                super().__init__(seconds * 2, False)
+
+        assert (Own(1).seconds, Own(1).exception) == (2, False)
+
+    def test_it_lets_go_of_what_it_was_given(self):
+        error, wrong = Late("its exception"), Late("no number")
+        gone = weakref.ref(error), weakref.ref(wrong)
+        Timeout(1, error)
+        with pytest.raises(TypeError):
+            Timeout(wrong)
+        del error, wrong
+        assert [ref() for ref in gone] == [None, None]
 
 
 def test_they_compare_by_seconds():

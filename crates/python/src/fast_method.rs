@@ -1,12 +1,16 @@
-//! Methods of PyO3's classes that programs call more often than anything else, without PyO3's bookkeeping.
+//! Methods of PyO3's classes that programs call more often than anything else, and the making of their objects,
+//! without PyO3's bookkeeping.
 //!
 //! A method in `#[pymethods]` counts, for each call, how deep its thread is in Python, and sorts the arguments by
 //! a description of the signature. That is some 10 ns: nothing to most methods, half of what it takes to put an
 //! item in a queue. A [`FastMethod`] is a plain `METH_FASTCALL` method, which gets CPython's arguments as they are.
 //!
+//! A [`FastClass`] likewise makes its objects straight from the arguments of the call, where CPython would make a tuple
+//! of them, and then call `__new__` and `__init__` with that.
+//!
 //! Since nobody counts, `Py<T>` must not be dropped in one: PyO3 would put it off. `Bound` and `Ref` are right.
 
-#![expect(unsafe_code, reason = "the C calling convention of methods")]
+#![expect(unsafe_code, reason = "the C calling conventions of methods and types")]
 
 use std::ffi::CStr;
 use std::ptr;
@@ -16,6 +20,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use crate::gil::GilCell;
 use crate::greenlet::method::{self, Args};
 
 /// A method of the class `Class`.
@@ -97,6 +102,77 @@ unsafe fn slowly<M: FastMethod>(
         method::enter(ptr::null_mut(), |py| {
             let slf = &*(&raw const slf).cast::<Bound<'_, M::Class>>();
             M::call(slf, Args::new(py, values, nargs, names)).map(Bound::into_ptr)
+        })
+    }
+}
+
+/// A class whose objects can be made of positional arguments alone, as if by `__new__` and `__init__`.
+pub trait FastClass: PyTypeInfo {
+    /// What the two are by nature: who assigns others to the class has those called.
+    const NATURE: &'static Nature;
+
+    /// A new object; None, for the two to make it, if the arguments are not the common ones.
+    fn make<'py>(args: Args<'py>) -> PyResult<Option<Bound<'py, Self>>>;
+}
+
+/// The slots of a class's `__new__` and `__init__`.
+pub struct Nature(GilCell<Option<(ffi::newfunc, ffi::initproc)>>);
+
+impl Nature {
+    pub const fn unknown() -> Self {
+        Self(GilCell::new(None))
+    }
+
+    /// # Safety
+    /// `class` is a live type.
+    unsafe fn is_of(&self, py: Python<'_>, class: *mut ffi::PyTypeObject) -> bool {
+        // SAFETY: by contract, and the GIL is held.
+        let (new, init) = unsafe { ((*class).tp_new, (*class).tp_init) };
+        let known = *self.0.borrow(py);
+        known.is_some_and(|(natural_new, natural_init)| {
+            new.is_some_and(|new| ptr::fn_addr_eq(new, natural_new))
+                && init.is_some_and(|init| ptr::fn_addr_eq(init, natural_init))
+        })
+    }
+}
+
+/// Has calls of the class make objects that way; calls of classes that derive from it do not. To be called once, when
+/// the module is made.
+pub fn make_fast<C: FastClass>(py: Python<'_>) {
+    let class = py.get_type::<C>().as_type_ptr();
+    // SAFETY: the type is alive; CPython calls what is here in place of `type.__call__`, and lets no type inherit it.
+    unsafe {
+        *C::NATURE.0.borrow_mut(py) = (*class).tp_new.zip((*class).tp_init);
+        (*class).tp_vectorcall = Some(make::<C>);
+    }
+}
+
+/// What CPython calls for `C(...)`.
+///
+/// # Safety
+/// As for the vectorcall of a type, which is `C`'s, with the GIL held.
+unsafe extern "C" fn make<C: FastClass>(
+    class: *mut ffi::PyObject,
+    values: *const *mut ffi::PyObject,
+    nargsf: usize,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: by contract; the class of a type has a `tp_call`, which takes a tuple, and a dict or null.
+    unsafe {
+        method::enter(ptr::null_mut(), |py| {
+            let args = Args::new(py, values, ffi::PyVectorcall_NARGS(nargsf), names);
+            if args.keywords() == 0
+                && C::NATURE.is_of(py, class.cast())
+                && let Some(made) = C::make(args)?
+            {
+                return Ok(made.into_ptr());
+            }
+            let (args, kwargs) = (args.tuple_from(0)?, args.dict()?);
+            let kwargs = kwargs.as_ref().map_or(ptr::null_mut(), Bound::as_ptr);
+            let call = (*ffi::Py_TYPE(class)).tp_call;
+            let made = call.map(|call| call(class, args.as_ptr(), kwargs));
+            let made = Bound::from_owned_ptr_or_err(py, made.unwrap_or(ptr::null_mut()))?;
+            Ok(made.into_ptr())
         })
     }
 }

@@ -37,6 +37,10 @@ impl<'py> Args<'py> {
         }
     }
 
+    pub fn py(&self) -> Python<'py> {
+        self.py
+    }
+
     /// How many positional arguments there are.
     pub fn len(&self) -> usize {
         self.positional

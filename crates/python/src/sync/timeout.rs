@@ -13,7 +13,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyInt, PyString, PyTuple, PyType};
 
-use crate::fast_method::{self, FastMethod};
+use crate::fast_method::{self, FastClass, FastMethod, Nature};
 use crate::gil::{GilCell, Ref};
 use crate::greenlet::Thread;
 use crate::greenlet::method::Args;
@@ -158,7 +158,35 @@ impl Timeout {
 /// Gives the class the methods of a with-block, which starts a timeout and ends it.
 pub fn register(py: Python<'_>) -> PyResult<()> {
     fast_method::add::<Enter>(py)?;
-    fast_method::add::<Exit>(py)
+    fast_method::add::<Exit>(py)?;
+    fast_method::make_fast::<Timeout>(py);
+    Ok(())
+}
+
+impl FastClass for Timeout {
+    const NATURE: &'static Nature = {
+        static NATURE: Nature = Nature::unknown();
+        &NATURE
+    };
+
+    fn make<'py>(args: Args<'py>) -> PyResult<Option<Bound<'py, Self>>> {
+        let seconds = args.get(0).filter(|seconds| !seconds.is_none());
+        let Some(seconds) = seconds.filter(|_| args.len() <= 2) else {
+            return Ok(None);
+        };
+        let length = number(&seconds)?;
+        let state = State {
+            seconds: Some(seconds.unbind()),
+            length: Some(length),
+            exception: args
+                .get(1)
+                .filter(|exception| !exception.is_none())
+                .map(Bound::unbind),
+            keeps_loop_alive: true,
+            ..State::default()
+        };
+        Bound::new(args.py(), Self(GilCell::new(state))).map(Some)
+    }
 }
 
 struct Enter;
