@@ -4,6 +4,7 @@ import os
 import threading
 
 import verdigris as gevent
+from programs import output_of
 from verdigris.event import AsyncResult
 from verdigris.hub import get_hub, get_hub_if_exists
 
@@ -109,3 +110,38 @@ def test_each_watches_its_own_children():
             return os.waitstatus_to_exitcode(watcher.rstatus)
 
     assert in_threads(body) == list(range(COUNT))
+
+
+def test_a_hub_that_always_finds_something_ready_lets_other_threads_run():
+    assert (
+        output_of(
+            """
+            import _thread, sys, verdigris
+            from verdigris import socket
+
+            # So the other thread gets its turn when the hub waits.
+            sys.setswitchinterval(60)
+            near, far = socket.socketpair()
+
+            def echo():
+                while message := far.recv(1):
+                    far.sendall(message)
+
+            def exchange():
+                near.sendall(b"x")
+                near.recv(1)
+
+            verdigris.spawn(echo)
+            for _ in range(10):
+                exchange()
+            turns = []
+            _thread.start_new_thread(turns.append, (1,))
+            for number in range(1_000):
+                exchange()
+                if turns:
+                    break
+            print(turns)
+            """
+        )
+        == "[1]\n"
+    )

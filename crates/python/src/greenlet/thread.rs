@@ -273,6 +273,15 @@ unsafe extern "C" fn leave(capsule: *mut ffi::PyObject) {
     }
 }
 
+/// Whether the running thread is the only one that has ever run Python and not ended.
+pub fn is_alone(_py: Python<'_>) -> bool {
+    // SAFETY: a thread state leaves the interpreter's list with the GIL held, which we hold.
+    unsafe {
+        let first = ffi::PyInterpreterState_ThreadHead(ffi::PyInterpreterState_Main());
+        ffi::PyThreadState_Next(first).is_null()
+    }
+}
+
 /// A count of the Thread, for a greenlet that is bound to it.
 pub fn share(thread: &Thread) -> Rc<Thread> {
     // SAFETY: every Thread is made by `enter`, in an Rc, and alive while it is borrowed.

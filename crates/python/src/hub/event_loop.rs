@@ -24,6 +24,7 @@ use wait::End;
 
 use super::breaking::Break;
 use super::calendar::Calendar;
+use super::eagerness::Eagerness;
 use super::facade;
 use super::housekeeping::Housekeeping;
 use super::interval::switch_interval;
@@ -73,6 +74,7 @@ pub(super) struct Turn {
     /// How many things that may still happen keep the loop running.
     references: isize,
     destroyed: bool,
+    pub(super) eagerness: Eagerness,
     /// How many calls of `run` are under way, one in another.
     pub(super) depth: u32,
     /// How many times the reactor was asked.
@@ -444,10 +446,7 @@ impl EventLoop {
         let buffers = self.buffers.borrow_mut(py).take();
         let (mut events, mut ready) =
             buffers.unwrap_or_else(|| (Events::with_capacity(256), Vec::new()));
-        let waited = match timeout {
-            Some(Duration::ZERO) => poller.wait(&mut events, timeout),
-            _ => py.detach(|| poller.wait(&mut events, timeout)),
-        };
+        let waited = self.wait_for_events(py, &poller, &mut events, timeout);
         if let Err(error) = waited {
             match error.raw_os_error() {
                 Some(libc::EBADF) => self.with_reactor(py, Reactor::recover),

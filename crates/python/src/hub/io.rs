@@ -11,6 +11,7 @@ use super::limit::Limit;
 use super::waiter::{Waiter, Wake};
 use crate::error::{ConcurrentObjectUseError, InvalidThreadUseError, os_error};
 use crate::gil::GilCell;
+use crate::greenlet::Thread;
 use crate::hub::watcher::Watcher;
 
 /// A file descriptor that greenlets wait for: one at a time for each direction.
@@ -69,7 +70,8 @@ impl Source {
     /// reached. Fails with ConcurrentObjectUseError if another greenlet waits for the same, and with
     /// InvalidThreadUseError if one of another thread waits for the other direction.
     pub fn wait(&self, py: Python<'_>, interest: Interest, limit: &Limit) -> PyResult<Wake> {
-        let event_loop = EventLoop::for_blocking(py)?;
+        let thread = Thread::current(py)?;
+        let event_loop = EventLoop::for_blocking_in(py, thread)?;
         let gone = self.state.borrow_mut(py).take_gone();
         drop(gone);
         let taken = self
@@ -86,7 +88,7 @@ impl Source {
             )));
         }
         let key = self.register(py, &event_loop)?;
-        let waiter = Waiter::current(py)?;
+        let waiter = Waiter::of(thread);
         *self.state.borrow_mut(py).side(interest) = Some(waiter.clone_ref(py));
         if let Err(error) = event_loop
             .get()

@@ -7,6 +7,7 @@
 mod breaking;
 mod calendar;
 mod callback;
+mod eagerness;
 pub mod event_loop;
 mod facade;
 mod gather;

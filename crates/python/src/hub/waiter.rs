@@ -29,9 +29,14 @@ impl Waiter {
     pub fn current(py: Python<'_>) -> PyResult<Waiter> {
         let thread = Thread::current(py)?;
         EventLoop::for_blocking_in(py, thread)?;
+        Ok(Waiter::of(thread))
+    }
+
+    /// The same for the thread that runs, in which it is known not to be the hub.
+    pub fn of(thread: &Thread) -> Waiter {
         let greenlet = GreenletRef::current_of(thread);
         let number = greenlet.inner().wait.begin();
-        Ok(Waiter { greenlet, number })
+        Waiter { greenlet, number }
     }
 
     pub fn clone_ref(&self, py: Python<'_>) -> Waiter {

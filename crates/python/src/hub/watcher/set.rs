@@ -55,6 +55,8 @@ impl EventLoop {
         !self.watchers.borrow(py).moments.is_empty() && self.pend_moment(py, moment)
     }
 
+    #[cold]
+    #[inline(never)]
     fn pend_moment(&self, py: Python<'_>, moment: Moment) -> bool {
         let mut watchers = copy(py, &self.watchers.borrow(py).moments, moment);
         if moment == Moment::Idle
