@@ -6,7 +6,6 @@ passed on to the call.
 """
 
 import sys
-from _queue import Empty
 from threading import getprofile, gettrace
 
 from ._core import greenlet, hub_if_exists
@@ -114,10 +113,7 @@ class Worker(greenlet):
     def wait_for_task(self):
         """The next task; None if there will be none."""
         limit = self._pool.idle_task_timeout
-        try:
-            return self._tasks.get(timeout=limit) if limit >= 0 else self._tasks.get()
-        except Empty:
-            return None
+        return self._tasks.get(limit if limit >= 0 else None)
 
     def _run_task(self, func, args, kwargs, result):
         self._before_run_task(func, args, kwargs, result)

@@ -5,10 +5,9 @@ native under monkey patching: all it takes from the standard library are C funct
 patching replaces only by name, and they are taken at import from the originals.
 """
 
-from _queue import SimpleQueue
 from threading import getprofile, gettrace
 
-from ._core import AsyncResult, hub_if_exists, sleep
+from ._core import AsyncResult, TaskQueue, hub_if_exists, sleep
 from ._worker import ThreadResult, Worker, work
 from .event import Event
 from .hub import get_hub
@@ -48,7 +47,7 @@ class ThreadPool(Mapping):
         """
         self.hub = get_hub() if hub is None else hub
         self.idle_task_timeout = idle_task_timeout
-        self._tasks = SimpleQueue()
+        self._tasks = TaskQueue()
         # Of the two numbers, which other threads change too. Nothing waits while holding it.
         self._lock = _native_lock()
         self._size = 0
@@ -188,7 +187,7 @@ class ThreadPool(Mapping):
 
     def _on_fork(self):
         # The child has none of the threads, and nobody will finish their calls.
-        self._tasks = SimpleQueue()
+        self._tasks = TaskQueue()
         self._size = self._unfinished = 0
         self._places = Semaphore(self._maxsize + QUEUED)
         self._finished.set()

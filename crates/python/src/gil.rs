@@ -13,6 +13,7 @@
 
 use std::cell::{Ref as CellRef, RefCell, RefMut};
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -50,6 +51,21 @@ impl<T> GilCell<T> {
     pub fn borrow_mut<'a>(&'a self, _py: Python<'a>) -> RefMut<'a, T> {
         self.0.borrow_mut()
     }
+}
+
+/// How often a hub has let go of the GIL so far: a hint for a thread that is about to ask for it.
+static RELEASES: AtomicU64 = AtomicU64::new(0);
+
+pub fn releases() -> u64 {
+    RELEASES.load(Ordering::Relaxed)
+}
+
+/// What a hub does without the GIL; `releases` tells that it has let go of it.
+pub fn release<T: Send>(py: Python<'_>, body: impl FnOnce() -> T + Send) -> T {
+    py.detach(|| {
+        RELEASES.fetch_add(1, Ordering::Relaxed);
+        body()
+    })
 }
 
 /// `callable(*args, **kwargs)`: what long-running Python is called with (see the module's head).

@@ -52,5 +52,5 @@ pub use crate::{
     ready::{Interest, Key, Readiness, Ready},
     sys::{Events, Poller, check_open, look},
     timers::TimerKey,
-    waker::Waker,
+    waker::{Ear, Waker},
 };

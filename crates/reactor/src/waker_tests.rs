@@ -4,22 +4,32 @@
 //!
 //! The `Bell` is the one that is built; the kernel's part is a counter under a lock. Seen to fail with `reset` lowering
 //! the flag before it drains, with `reset` not lowering it at all, with `Relaxed` in `ring` or in `reset`, with a hub
-//! that resets before it waits and not after, and with a job that is pushed after the call.
+//! that resets before it waits and not after, and with a job that is pushed after the call; of listening, with
+//! `stop_listening` leaving a state that is not `LISTENING` as it is, and with a hub that sleeps on what it has heard.
 
 use loom::{
     model::Builder,
     sync::{
         Arc, Condvar, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicU8, AtomicUsize, Ordering},
     },
     thread,
 };
 
-use super::{Bell, Flag, Line};
+use super::{Bell, Flag, Line, QUIET};
 
-impl Flag for AtomicBool {
-    fn swap(&self, value: bool, order: Ordering) -> bool {
-        AtomicBool::swap(self, value, order)
+impl Flag for AtomicU8 {
+    fn load(&self, order: Ordering) -> u8 {
+        AtomicU8::load(self, order)
+    }
+
+    fn swap(&self, value: u8, order: Ordering) -> u8 {
+        AtomicU8::swap(self, value, order)
+    }
+
+    fn replace(&self, current: u8, new: u8, order: Ordering) -> bool {
+        self.compare_exchange(current, new, order, Ordering::Acquire)
+            .is_ok()
     }
 }
 
@@ -37,6 +47,11 @@ impl Counter {
         while *count == 0 {
             count = self.readable.wait(count).unwrap();
         }
+    }
+
+    /// What it does with a timeout of zero: whether there is something to drain.
+    fn look(&self) -> bool {
+        *self.count.lock().unwrap() > 0
     }
 }
 
@@ -58,10 +73,10 @@ fn model(body: impl Fn() + Send + Sync + 'static) {
     builder.check(body);
 }
 
-fn bell() -> Bell<AtomicBool, Counter> {
+fn bell() -> Bell<AtomicU8, Counter> {
     Bell {
         fd: Counter::default(),
-        written: AtomicBool::new(false),
+        state: AtomicU8::new(QUIET),
     }
 }
 
@@ -121,6 +136,52 @@ fn a_hub_does_not_sleep_on_a_job() {
             bell.fd.wait();
             gil = jobs.lock().unwrap();
             bell.reset();
+        }
+        drop(gil);
+        others.into_iter().for_each(|other| other.join().unwrap());
+    });
+}
+
+/// A hub that expects to be woken, as `EventLoop::anticipate` does it: it listens without the GIL, looks what there is,
+/// and waits the next time.
+#[test]
+fn a_hub_that_listens_does_not_sleep_on_a_job() {
+    model(|| {
+        let bell = Arc::new(bell());
+        let jobs = Arc::new(Mutex::new(0)); // the mutex is the GIL
+        let others: Vec<_> = [1, 1]
+            .map(|times| {
+                let (bell, jobs) = (bell.clone(), jobs.clone());
+                thread::spawn(move || {
+                    for _ in 0..times {
+                        *jobs.lock().unwrap() += 1;
+                        bell.ring();
+                    }
+                })
+            })
+            .into();
+        let mut done = 0;
+        let mut listens = true;
+        let mut gil = jobs.lock().unwrap();
+        loop {
+            done += std::mem::take(&mut *gil);
+            if done == 2 {
+                break;
+            }
+            drop(gil);
+            if listens && bell.listen() {
+                bell.is_heard();
+                bell.stop_listening();
+                gil = jobs.lock().unwrap();
+                if bell.fd.look() {
+                    bell.reset();
+                }
+            } else {
+                bell.fd.wait();
+                gil = jobs.lock().unwrap();
+                bell.reset();
+            }
+            listens = !listens;
         }
         drop(gil);
         others.into_iter().for_each(|other| other.join().unwrap());

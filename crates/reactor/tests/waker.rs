@@ -62,6 +62,30 @@ fn none_is_lost() {
 }
 
 #[test]
+fn who_listens_is_woken_without_the_kernel() {
+    let mut reactor = Reactor::new().unwrap();
+    let waker = reactor.waker();
+    let ear = waker.listen().unwrap();
+    assert!(!ear.hears());
+    reactor.waker().wake();
+    assert!(ear.hears());
+    drop(ear);
+    assert_eq!(look(&mut reactor), []);
+    waker.wake();
+    assert_eq!(wait(&mut reactor), [Ready::Woken]);
+}
+
+#[test]
+fn who_was_woken_before_it_listens_is_told_so() {
+    let mut reactor = Reactor::new().unwrap();
+    let waker = reactor.waker();
+    waker.wake();
+    assert!(waker.listen().is_none());
+    assert_eq!(wait(&mut reactor), [Ready::Woken]);
+    assert!(waker.listen().is_some());
+}
+
+#[test]
 fn a_waker_may_outlive_its_reactor() {
     let waker = Reactor::new().unwrap().waker();
     waker.wake();

@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use reactor::{Events, Poller};
 
 use super::event_loop::EventLoop;
+use crate::gil;
 use crate::greenlet::thread;
 
 /// How many waits go by before the next look. At most so many that looks for nothing cost nothing worth mentioning.
@@ -62,6 +63,6 @@ impl EventLoop {
                 return Ok(());
             }
         }
-        py.detach(|| poller.wait(events, timeout))
+        gil::release(py, || poller.wait(events, timeout))
     }
 }

@@ -22,6 +22,7 @@ use pyo3::prelude::*;
 use reactor::{Events, Reactor, Ready, Waker};
 use wait::End;
 
+use super::anticipation::Anticipation;
 use super::breaking::Break;
 use super::calendar::Calendar;
 use super::eagerness::Eagerness;
@@ -106,7 +107,8 @@ pub struct EventLoop {
     pub(super) turn: GilCell<Turn>,
     pub(super) reactor: GilCell<Reactor>,
     pub(super) calendar: Calendar,
-    waker: Waker,
+    pub(super) waker: Waker,
+    pub(super) anticipation: GilCell<Anticipation>,
     buffers: GilCell<Option<(Events, Vec<Ready>)>>,
     /// What was thrown into the hub itself, to end it: `run` raises it.
     pub(super) ending: GilCell<Option<PyErr>>,
@@ -327,6 +329,7 @@ impl EventLoop {
             let limit = match idle && !restless && !nowait {
                 false => Some(Duration::ZERO),
                 true if once => None,
+                true if self.anticipate(py) => Some(Duration::ZERO),
                 true => self.tidy(py)?,
             };
             self.poll(py, limit)?;
@@ -537,6 +540,7 @@ impl EventLoop {
             turn: GilCell::default(),
             waker: reactor.waker(),
             reactor: GilCell::new(reactor),
+            anticipation: GilCell::default(),
             calendar: Calendar::default(),
             buffers: GilCell::default(),
             ending: GilCell::default(),

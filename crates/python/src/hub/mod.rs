@@ -4,6 +4,7 @@
 //! `waiter` is one greenlet at one wait, `wait_queue` a FIFO of them, which every primitive
 //! stands on; `io` is waiting for file descriptors; `sleep` and `spawn` are what their names say.
 
+mod anticipation;
 mod breaking;
 mod calendar;
 mod callback;

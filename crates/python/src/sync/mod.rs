@@ -21,6 +21,7 @@ mod outcomes;
 mod queue;
 mod rlock;
 mod semaphore;
+mod task_queue;
 mod thread_handle;
 mod timeout;
 
@@ -49,5 +50,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     group::register(module.py())?;
     module.add_class::<Group>()?;
     module.add_class::<Outcomes>()?;
+    module.add_class::<task_queue::TaskQueue>()?;
     queue::register(module)
 }

@@ -154,7 +154,7 @@ fn wake_too_late<S>(gil: &mut Gil<'_, S>) {
 const SEED: u64 = 0x7665_7264_6967_7269;
 const SCHEDULES: usize = 1000;
 
-fn schedulers() -> [Box<dyn Scheduler + Send>; 2] {
+pub fn schedulers() -> [Box<dyn Scheduler + Send>; 2] {
     [
         Box::new(RandomScheduler::new_from_seed(SEED, SCHEDULES)),
         Box::new(PctScheduler::new_from_seed(SEED, 4, SCHEDULES)),
