@@ -50,7 +50,8 @@ fn no_loss_is_for_ever() {
 
 #[test]
 fn a_call_ends_a_spell_and_time_does() {
-    assert!(Spell::pass(|| true).paid);
+    // Not each: the thread may lose the CPU in the middle of one.
+    assert!((0..1000).any(|_| Spell::pass(|| true).paid));
     let in_vain = Spell::pass(|| false);
     assert!(!in_vain.paid && in_vain.took > Duration::ZERO);
 }
