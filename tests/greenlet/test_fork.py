@@ -327,3 +327,34 @@ def test_multiprocessing_leaves_by_the_greenlet_that_it_began_in() -> None:
         assert g.switch() == 5
         g.switch()
     """)
+
+
+def test_what_was_suspended_in_threads_that_the_child_does_not_have_is_dead() -> None:
+    """greenlet and gevent have it look as if it could go on."""
+    runs("""
+        import verdigris
+        from verdigris.event import Event
+
+        waiting = verdigris.spawn(Event().wait)
+        raw = greenlet(up)
+        raw.switch()
+        done = verdigris.spawn(len, "three")
+        done.join()
+        queued = verdigris.spawn(len, "never")
+
+        def check():
+            assert raw.dead and not raw
+            assert waiting.dead and waiting.ready() and not waiting and not waiting.started
+            assert not waiting.successful()
+            assert done.dead and done.get() == 5
+            assert not queued.dead and queued.started
+            verdigris.joinall([waiting, done])
+            assert waiting.join() is None and waiting.kill() is None
+
+        assert not waiting.dead and waiting.started
+        in_thread(lambda: in_child(check))
+        in_child(lambda: None)
+        assert not waiting.dead and waiting.started
+        waiting.kill()
+        queued.join()
+    """)

@@ -246,11 +246,12 @@ pub(super) fn method_truth<'py>(
 }
 
 pub(super) fn is_started(slf: &Bound<'_, PyAny>) -> bool {
-    matches!(task(slf).phase.get(), Phase::Scheduled | Phase::Running)
+    matches!(task(slf).phase.get(), Phase::Scheduled | Phase::Running) && !is_dead(slf)
 }
 
+/// Whether it has ended, or can never go on: in a forked child there are none of its parent's other threads.
 pub(super) fn is_dead(slf: &Bound<'_, PyAny>) -> bool {
-    of(slf).status.get() == Status::Dead
+    of(slf).life() == Status::Dead
 }
 
 pub(super) fn or_none(slf: &Bound<'_, PyAny>, slot: &Slot) -> Py<PyAny> {
