@@ -29,6 +29,7 @@ from ._core import (
     wait,
 )
 from ._core import set_hub as _set_hub
+from ._core import take_back_wakeup_fd as _take_back_wakeup_fd
 from ._ident import IdentRegistry
 from ._loop_slot import LoopSlot
 from ._report import print_exception
@@ -452,6 +453,7 @@ def shutdown():
     get_hub().handle_system_error(SystemExit, SystemExit(0))
 
 
+os.register_at_fork(after_in_child=_take_back_wakeup_fd)
 os.register_at_fork(after_in_child=reinit)
 
 _STDERR = object()

@@ -40,6 +40,7 @@ INDEX = (
     "crates/python/src/greenlet/trace.rs",
     "crates/python/src/greenlet/tracked.rs",
     "crates/python/src/hub/callback.rs",
+    "crates/python/src/hub/interrupts.rs",
     "crates/python/src/net/buffer.rs",
     "crates/reactor/src/signals.rs",
     "crates/reactor/src/sys/epoll.rs",

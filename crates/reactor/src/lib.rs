@@ -31,6 +31,7 @@
 //! | `timers` | deadlines |
 //! | `clock` | monotonic time, or a test's |
 //! | `signals` | signals as data |
+//! | `signal_pipe` | an end to the wait, for others' signal handlers |
 //! | `children` | the end of a process as an fd |
 //! | `waker` | wake-ups from other threads |
 //! | `sys` | the contract with the kernel, and a file for each that meets it |
@@ -39,6 +40,7 @@ mod children;
 mod clock;
 mod reactor;
 mod ready;
+mod signal_pipe;
 mod signals;
 mod sys;
 mod table;

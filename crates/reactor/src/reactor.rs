@@ -10,6 +10,7 @@ use std::{
 use crate::{
     clock::Clock,
     ready::{Interest, Key, Ready},
+    signal_pipe::SignalPipe,
     signals::Signals,
     sys::{Events, Poller, check_open},
     table::Table,
@@ -26,6 +27,8 @@ pub struct Reactor {
     timers: Timers,
     waker: Waker,
     signals: Signals,
+    /// Made when first asked for.
+    signal_pipe: Option<SignalPipe>,
     rebuilds: u64,
 }
 
@@ -55,6 +58,7 @@ impl Reactor {
             table: Table::default(),
             timers: Timers::default(),
             signals: Signals::new(waker.clone()),
+            signal_pipe: None,
             waker,
             rebuilds: 0,
         })
@@ -146,6 +150,18 @@ impl Reactor {
         self.signals.pending()
     }
 
+    /// A descriptor for signal handlers that are not this crate's: a byte that one writes to it ends the wait, or the next,
+    /// and is told as [`Ready::Handled`]. Writing never blocks. It is another one after `reinit` and `recover`.
+    pub fn signal_pipe(&mut self) -> io::Result<RawFd> {
+        if let Some(pipe) = &self.signal_pipe {
+            return Ok(pipe.writer());
+        }
+        let pipe = SignalPipe::new()?;
+        self.poller
+            .add(pipe.reader.as_raw_fd(), SIGNAL_PIPE, Interest::READ)?;
+        Ok(self.signal_pipe.insert(pipe).writer())
+    }
+
     /// Something for other threads to end the wait with.
     pub fn waker(&self) -> Waker {
         self.waker.clone()
@@ -173,6 +189,8 @@ impl Reactor {
             if tag == WAKER {
                 self.waker.reset();
                 woken = true;
+            } else if tag == SIGNAL_PIPE {
+                self.take_handled(out);
             } else {
                 self.table.fire(&self.poller, tag, readiness, out);
             }
@@ -191,9 +209,19 @@ impl Reactor {
         }
     }
 
+    fn take_handled(&self, out: &mut Vec<Ready>) {
+        let mut numbers = Vec::new();
+        if let Some(pipe) = &self.signal_pipe {
+            pipe.drain(&mut numbers);
+        }
+        let handled = |number| Ready::Handled { number };
+        out.extend(numbers.into_iter().map(handled));
+    }
+
     /// In a forked child: parts from what it shares with its parent. Registrations, timers, signals and wakers stay.
     pub fn reinit(&mut self) -> io::Result<()> {
         self.waker.reinit()?;
+        self.signal_pipe = None;
         self.rebuild()?;
         self.update_now();
         Ok(())
@@ -206,8 +234,9 @@ impl Reactor {
             self.waker.reinit()?;
         }
         let poller = new_poller(&self.waker)?;
-        // Its number may be another file's by now, which is not ours to close.
+        // Their numbers may be other files' by now, which are not ours to close.
         mem::forget(mem::replace(&mut self.poller, poller));
+        mem::forget(self.signal_pipe.take());
         self.rebuilds += 1;
         self.table.rebuild(&self.poller);
         Ok(())
@@ -223,6 +252,10 @@ impl Reactor {
 
     fn rebuild(&mut self) -> io::Result<()> {
         self.poller = new_poller(&self.waker)?;
+        if let Some(pipe) = &self.signal_pipe {
+            self.poller
+                .add(pipe.reader.as_raw_fd(), SIGNAL_PIPE, Interest::READ)?;
+        }
         self.rebuilds += 1;
         self.table.rebuild(&self.poller);
         Ok(())
@@ -255,3 +288,6 @@ fn new_poller(waker: &Waker) -> io::Result<Arc<Poller>> {
 
 /// No fd's tag: as a number, its lower half is -1.
 const WAKER: u64 = u64::MAX;
+
+/// No fd's, either.
+const SIGNAL_PIPE: u64 = u64::MAX - (1 << 32);

@@ -110,6 +110,8 @@ pub enum Ready {
     Timer { token: u64 },
     /// A watched signal arrived, once or several times.
     Signal { number: i32 },
+    /// A handler of somebody else's has written this number to the [signal pipe](crate::Reactor::signal_pipe).
+    Handled { number: u8 },
     /// Another thread asked for attention, once or several times; or nobody did: take it as a hint.
     Woken,
 }

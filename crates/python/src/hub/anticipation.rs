@@ -43,9 +43,7 @@ impl EventLoop {
         if let Some(spell) = spell {
             self.anticipation.borrow_mut(py).patience.book(spell);
         }
-        if let Err(error) = py.check_signals() {
-            self.report(py, py.None().bind(py), error);
-        }
+        self.attend_signals(py);
         true
     }
 }

@@ -27,6 +27,13 @@ impl Break {
     }
 }
 
+impl EventLoop {
+    /// Whether `run` is to return now.
+    pub(super) fn is_to_stop(&self, py: Python<'_>) -> bool {
+        self.turn.borrow(py).broken.is_set() || self.ending.borrow(py).is_some()
+    }
+}
+
 #[pymethods]
 impl EventLoop {
     /// break_(how=1)

@@ -13,7 +13,7 @@
 
 use std::collections::VecDeque;
 use std::mem;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use coro::thread_pointer;
@@ -109,7 +109,7 @@ pub struct EventLoop {
     pub(super) calendar: Calendar,
     pub(super) waker: Waker,
     pub(super) anticipation: GilCell<Anticipation>,
-    buffers: GilCell<Option<(Events, Vec<Ready>)>>,
+    pub(super) buffers: GilCell<Option<(Events, Vec<Ready>)>>,
     /// What was thrown into the hub itself, to end it: `run` raises it.
     pub(super) ending: GilCell<Option<PyErr>>,
     /// What handles errors in place of the hub.
@@ -122,6 +122,8 @@ pub struct EventLoop {
     pub(super) stand_in: GilCell<Option<Ref>>,
     /// Which thread runs it, as `thread_pointer` tells: others must wake it.
     pub(super) home: AtomicUsize,
+    /// It runs in the thread that runs the handlers of signals.
+    pub(super) in_main_thread: AtomicBool,
     is_default: bool,
     /// What `backend` says.
     pub(super) backend: &'static str,
@@ -320,7 +322,11 @@ impl EventLoop {
             if self.mark_moment(py, Moment::BeforeWait) {
                 self.run_jobs(py, thread);
             }
-            let idle = self.jobs.borrow(py).is_empty();
+            let lent = (!nowait && self.queued(py) == 0).then(|| self.hear_signals(py));
+            if self.is_to_stop(py) {
+                continue;
+            }
+            let idle = self.queued(py) == 0;
             if idle && self.turn.borrow(py).references <= 0 {
                 return Ok(());
             }
@@ -332,7 +338,7 @@ impl EventLoop {
                 true if self.anticipate(py) => Some(Duration::ZERO),
                 true => self.tidy(py)?,
             };
-            self.poll(py, limit)?;
+            self.poll(py, limit, lent.flatten())?;
             self.mark_moment(py, Moment::AfterWait);
             if nowait || once {
                 self.run_jobs(py, thread);
@@ -441,58 +447,6 @@ impl EventLoop {
             Ok(_) => {}
         }
     }
-
-    /// Asks the reactor, waiting for as long as nothing else is to do; for `limit` at most, if there is one.
-    fn poll(&self, py: Python<'_>, limit: Option<Duration>) -> PyResult<()> {
-        let block = limit != Some(Duration::ZERO);
-        let (poller, timeout) = self.reactor.borrow_mut(py).prepare(limit);
-        let buffers = self.buffers.borrow_mut(py).take();
-        let (mut events, mut ready) =
-            buffers.unwrap_or_else(|| (Events::with_capacity(256), Vec::new()));
-        let waited = self.wait_for_events(py, &poller, &mut events, timeout);
-        if let Err(error) = waited {
-            match error.raw_os_error() {
-                Some(libc::EBADF) => self.with_reactor(py, Reactor::recover),
-                _ => Err(error),
-            }
-            .map_err(os_error)?;
-        }
-        self.reactor.borrow_mut(py).collect(&events, &mut ready);
-        let queued = self.queued(py);
-        // Timers come last.
-        let is_timer = |event: &Ready| matches!(event, Ready::Timer { .. });
-        let timers = ready.iter().position(is_timer).unwrap_or(ready.len());
-        for event in ready.drain(..timers) {
-            self.take_event(py, event);
-        }
-        let urgent = self.queued(py).saturating_sub(queued);
-        self.to_head(py, urgent);
-        for event in ready.drain(..) {
-            self.take_event(py, event);
-        }
-        let late = self.queued(py).saturating_sub(queued + urgent);
-        self.order_by_priority(py, urgent, late);
-        *self.buffers.borrow_mut(py) = Some((events, ready));
-        if block && let Err(error) = py.check_signals() {
-            self.report(py, py.None().bind(py), error);
-        }
-        Ok(())
-    }
-
-    /// Puts the last `count` jobs first, in their order.
-    fn to_head(&self, py: Python<'_>, count: usize) {
-        self.jobs.borrow_mut(py).rotate_right(count);
-        self.turn.borrow_mut(py).at_head += u32::try_from(count).unwrap_or(u32::MAX);
-    }
-
-    fn take_event(&self, py: Python<'_>, event: Ready) {
-        match event {
-            Ready::Io { key, readiness } => super::io::notify(self, py, key, readiness),
-            Ready::Timer { token } => self.take_timer(py, token),
-            Ready::Signal { number } => drop(self.mark_signal(py, number)),
-            Ready::Woken => {}
-        }
-    }
 }
 
 /// Whether a greenlet can be started on a stack that has been used before.
@@ -552,6 +506,7 @@ impl EventLoop {
             hub: GilCell::default(),
             stand_in: GilCell::default(),
             home: AtomicUsize::new(thread_pointer()),
+            in_main_thread: AtomicBool::new(false),
             is_default: default.unwrap_or(true),
             backend: facade::backend(flags)?,
         })
@@ -568,6 +523,7 @@ impl EventLoop {
         }
         let thread = Thread::current(py)?;
         self.home.store(thread_pointer(), Ordering::Relaxed);
+        self.look_at_thread();
         self.turn.borrow_mut(py).depth += 1;
         let outcome = self.turn_round(py, thread, nowait, once);
         let mut turn = self.turn.borrow_mut(py);

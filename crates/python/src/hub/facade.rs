@@ -181,6 +181,7 @@ impl EventLoop {
     fn reinit(&self, py: Python<'_>) -> PyResult<()> {
         self.with_reactor(py, |reactor| reactor.reinit())
             .map_err(os_error)?;
+        self.look_at_thread();
         self.mark_moment(py, Moment::AfterFork);
         Ok(())
     }
