@@ -9,7 +9,16 @@ from _thread import (
     interrupt_main,
 )
 
-from ._core import Event, GreenletExit, LockType, _ThreadHandle, get_ident, getcurrent, local
+from ._core import (
+    Event,
+    GreenletExit,
+    LockType,
+    _ThreadHandle,
+    get_ident,
+    getcurrent,
+    local,
+    start_joinable_thread,
+)
 from .greenlet import Greenlet
 from .monkey._table import implements
 
@@ -70,27 +79,6 @@ def _make_thread_handle(ident):
     """
     handle = _ThreadHandle()
     handle._attach_running()
-    return handle
-
-
-def start_joinable_thread(function, handle=None, daemon=True):
-    """Run `function()` in a new greenlet that `handle`, made here if None, can wait for.
-
-    `daemon` is accepted: whether the program waits for it is up to `threading`.
-
-    Raises:
-        TypeError: function cannot be called.
-        RuntimeError: the handle has been started already.
-    """
-    if not callable(function):
-        raise TypeError("thread function must be callable")
-    if handle is None:
-        handle = _ThreadHandle()
-    elif not isinstance(handle, _ThreadHandle):
-        raise TypeError("'handle' must be a _ThreadHandle")
-    elif handle.ident:
-        raise RuntimeError("thread already started")
-    handle._attach(Greenlet.spawn(function))
     return handle
 
 

@@ -6,13 +6,15 @@ import threading as _native
 import weakref
 
 from . import thread as _thread
-from ._core import _ThreadHandle, getcurrent
+from ._core import _NativeRLock, _ThreadHandle, current_thread, getcurrent
+from ._threads import Threads, make_invoke_excepthook
 from .event import Event
 from .local import local
+from .monkey._apply import is_object_patched
 from .monkey._table import implements
 from .thread import LockType, get_ident
 
-__all__ = ["Event", "Lock", "Thread", "Timer", "get_ident", "local", "main_native_thread"]
+__all__ = ["Event", "Lock", "Thread", "Timer", "current_thread", "get_ident", "local", "main_native_thread"]
 
 Lock = _allocate_lock = LockType
 _make_thread_handle = _thread._make_thread_handle
@@ -25,6 +27,10 @@ _native_shutdown = _native._shutdown  # type: ignore[attr-defined]
 _native_thread_shutdown = getattr(_native, "_thread_shutdown", None)
 _native_main_thread = _native.main_thread()
 _native_set_name = getattr(_native, "_set_name", None)
+
+_active_limbo_lock = _NativeRLock()
+_dangling = Threads()
+_make_invoke_excepthook = make_invoke_excepthook
 
 # threading.RLock() then makes the class written in Python, over our Lock and get_ident.
 _CRLock = None
@@ -93,7 +99,12 @@ def _is_waited_for(thread):
 
 
 def _stay_alive():
-    """In the child of a fork: every thread but the one that forked counts as ended."""
+    """In the child of a fork: every thread but the one that forked counts as ended.
+
+    `threading` has made a new lock for its lists, but not of the kind that native threads need.
+    """
+    if is_object_patched("threading", "_active_limbo_lock"):
+        _native._active_limbo_lock = _NativeRLock()
     thread = _native._active.get(get_ident())
     # Python 3.14 calls it by another name than 3.13.
     handle = getattr(thread, "_os_thread_handle", None) or getattr(thread, "_handle", None)

@@ -44,6 +44,7 @@ INDEX = (
     "crates/python/src/net/buffer.rs",
     "crates/reactor/src/signals.rs",
     "crates/reactor/src/sys/epoll.rs",
+    "crates/reactor/src/sys/identity.rs",
     "crates/reactor/src/sys/poll.rs",
 )
 

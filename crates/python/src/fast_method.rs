@@ -19,6 +19,7 @@ use pyo3::PyTypeInfo;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyType;
 
 use crate::gil::GilCell;
 use crate::greenlet::method::{self, Args};
@@ -52,17 +53,22 @@ pub fn add<M: FastMethod>(py: Python<'_>) -> PyResult<()> {
 /// method the short way only if it is found in the very class of the object.
 pub fn add_to<M: FastMethod, C: PyTypeInfo>(py: Python<'_>) -> PyResult<()> {
     let class = py.get_type::<C>();
+    let descriptor = descriptor::<M>(&class)?;
+    class.setattr(descriptor.getattr("__name__")?.cast_into()?, descriptor)
+}
+
+/// The method as an attribute for `class`, which is `M::Class` or derives from it. To be called once for each.
+pub fn descriptor<'py, M: FastMethod>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
     if !class.is_subclass_of::<M::Class>()? {
         return Err(PyTypeError::new_err("a method of another class"));
     }
     // CPython refers to it for as long as the class lives, which is to the end.
     let definition = Box::leak(Box::new(method::def(M::NAME, thunk::<M>, 0, M::DOC)));
     // SAFETY: both are alive; the descriptor checks that it is called on an instance of the class.
-    let descriptor = unsafe {
+    unsafe {
         let descriptor = ffi::PyDescr_NewMethod(class.as_type_ptr(), definition);
-        Bound::from_owned_ptr_or_err(py, descriptor)?
-    };
-    class.setattr(descriptor.getattr("__name__")?.cast_into()?, descriptor)
+        Bound::from_owned_ptr_or_err(class.py(), descriptor)
+    }
 }
 
 /// What CPython calls.

@@ -52,7 +52,7 @@ pub use crate::{
     clock::Clock,
     reactor::{Reactor, Statistics},
     ready::{Interest, Key, Readiness, Ready},
-    sys::{Events, Poller, check_open, look},
+    sys::{Events, Poller, check_open, forks, look, thread_id},
     timers::TimerKey,
     waker::{Ear, Waker},
 };

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Pair, io, look, process::in_child, wait};
-use reactor::{Interest, Reactor, Ready};
+use reactor::{Interest, Reactor, Ready, forks, thread_id};
 
 #[test]
 fn the_child_parts_from_its_parent() {
@@ -32,4 +32,24 @@ fn the_child_parts_from_its_parent() {
         reactor.reinit().unwrap();
         assert_eq!(wait(&mut reactor), [io(key, Interest::READ)]);
     });
+}
+
+#[test]
+fn the_child_knows_that_it_is_one() {
+    let (before, id) = (forks(), thread_id());
+    assert_eq!(id, rustix::thread::gettid().as_raw_nonzero().get());
+    in_child(|| {
+        assert_eq!(forks(), before + 1);
+        assert_eq!(thread_id(), std::process::id() as i32);
+        in_child(|| assert_eq!(forks(), before + 2));
+    });
+    assert_eq!((forks(), thread_id()), (before, id));
+}
+
+#[test]
+fn each_thread_has_a_number() {
+    let mine = thread_id();
+    let theirs = std::thread::spawn(thread_id).join().unwrap();
+    assert_ne!(mine, theirs);
+    assert_eq!(mine, thread_id());
 }

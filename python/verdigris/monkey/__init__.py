@@ -168,7 +168,12 @@ def patch_thread(
     """
     # Its originals must be taken first.
     from .. import threadpool  # noqa: F401
-    from ._existing import adopt_main_thread, replace_existing_locks, replace_logging_locks
+    from ._existing import (
+        adopt_main_thread,
+        replace_existing_locks,
+        replace_logging_locks,
+        replace_methods_of_thread,
+    )
 
     messages = [] if _warnings is None else _warnings
     old_ident = get_original("_thread", "get_ident")()
@@ -179,8 +184,10 @@ def patch_thread(
     if threading:
         if Event:
             apply("threading_event")
-        if apply("threading") and not adopt_main_thread(old_ident):
-            messages += _NOT_MAIN
+        if apply("threading"):
+            replace_methods_of_thread()
+            if not adopt_main_thread(old_ident):
+                messages += _NOT_MAIN
         if logging:
             replace_logging_locks()
     if _threading_local:

@@ -2,9 +2,15 @@
 
 import sys
 
-from ._apply import patch_item
+from ._apply import get_original, patch_item
 
-__all__ = ["adopt_main_thread", "replace_existing_locks", "replace_in_selectors", "replace_logging_locks"]
+__all__ = [
+    "adopt_main_thread",
+    "replace_existing_locks",
+    "replace_in_selectors",
+    "replace_logging_locks",
+    "replace_methods_of_thread",
+]
 
 
 def adopt_main_thread(old_ident):
@@ -41,6 +47,21 @@ def _replace_lock_of(thread):
     thread._tstate_lock = EndOfThread()
     thread._tstate_lock.acquire()
     threading._shutdown_locks.add(thread._tstate_lock)
+
+
+def replace_methods_of_thread():
+    """Give the class `threading.Thread` faster methods for some that run for each thread.
+
+    A method that somebody has replaced already stays.
+    """
+    import threading
+
+    from .._core import thread_methods
+
+    for name, method in thread_methods(threading.Thread).items():
+        if getattr(vars(threading.Thread).get(name), "__module__", None) == "threading":
+            setattr(threading.Thread, name, method)
+    threading._dangling.update(get_original("threading", "_dangling"))
 
 
 def replace_logging_locks():

@@ -35,7 +35,7 @@ use pyo3::prelude::*;
 
 pub use object::GreenletRef;
 pub use task_class::construct;
-pub use task_methods::killer;
+pub use task_methods::{killer, spawn_for};
 pub use thread::Thread;
 
 /// Adds the names of this module to `_core`.

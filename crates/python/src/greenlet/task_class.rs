@@ -143,6 +143,19 @@ pub(super) fn is_plain(class: &Bound<'_, PyType>) -> bool {
     }
 }
 
+/// Makes `class(function)`.
+pub fn construct_for<'py>(
+    class: &Bound<'py, PyType>,
+    function: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    if !is_plain(class) {
+        return class.call1((function,));
+    }
+    let slf = make(class)?;
+    set_call(&slf, Some(function.clone()), None, None)?;
+    Ok(slf)
+}
+
 /// Makes `cls(*args, **kwargs)`; `first` arguments are left out.
 pub fn construct<'py>(
     class: &Bound<'py, PyAny>,

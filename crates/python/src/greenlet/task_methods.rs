@@ -3,22 +3,41 @@
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyTuple, PyType};
 
 use super::method::Args;
 use super::object::{GreenletRef, Status, of};
 use super::switch::{self};
 use super::task::{Phase, die_unstarted, home, overrides, schedule_kill, task};
-use super::task_class::{construct, is_plain};
+use super::task_class::{construct, construct_for, is_plain};
 use crate::gil::{GilCell, Ref, Slot};
 use crate::hub::{Job, Limit, TimerTarget, Wake};
 pub(super) fn spawn<'py>(
     class: &Bound<'py, PyAny>,
     args: Args<'py>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    start_made(class.cast()?, construct(class, args, 0)?)
+}
+
+/// `class.spawn(function)`, for functions of ours: without a call through Python, if the class has the usual methods.
+pub fn spawn_for<'py>(
+    class: &Bound<'py, PyType>,
+    function: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let spawn = intern!(class.py(), "spawn");
+    if overrides(class, spawn)? {
+        return class.call_method1(spawn, (function,));
+    }
+    start_made(class, construct_for(class, function)?)
+}
+
+/// Starts an instance of `class` that was just made.
+fn start_made<'py>(
+    class: &Bound<'py, PyType>,
+    slf: Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
     let start = intern!(class.py(), "start");
-    let slf = construct(class, args, 0)?;
-    if overrides(class.cast()?, start)? {
+    if overrides(class, start)? {
         slf.call_method0(start)?;
     } else {
         start_now(&slf)?;

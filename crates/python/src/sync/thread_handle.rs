@@ -3,7 +3,6 @@
 //! It waits for the end of a greenlet, and is told of it by a link that runs no Python: a program that starts a
 //! thread for each piece of work makes one of these, asks it and joins it each time.
 
-use std::process;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
@@ -38,15 +37,15 @@ struct State {
     greenlet: Option<Ref>,
     /// 0 before it was started.
     ident: usize,
-    /// Where it runs: threads do not come along into the child of a fork.
-    process: Option<u32>,
+    /// After how many forks it was started: threads do not come along into the child of one.
+    forks: Option<u32>,
 }
 
 impl ThreadHandle {
     fn has_ended(&self, py: Python<'_>) -> bool {
         let elsewhere = || {
-            let process = self.state.borrow(py).process;
-            process.is_some_and(|process| process != process::id())
+            let forks = self.state.borrow(py).forks;
+            forks.is_some_and(|forks| forks != reactor::forks())
         };
         self.done.load(Relaxed) || elsewhere()
     }
@@ -60,11 +59,35 @@ impl ThreadHandle {
         drop(greenlet);
     }
 
+    /// Makes it that of a greenlet that was just spawned.
+    ///
+    /// Raises:
+    ///     TypeError: `greenlet` is no Greenlet.
+    pub fn attach(slf: &Bound<'_, Self>, greenlet: &Bound<'_, PyAny>) -> PyResult<()> {
+        let (py, handle) = (slf.py(), slf.get());
+        let Some(task) = task::task_of(greenlet) else {
+            return Err(PyTypeError::new_err("not a Greenlet"));
+        };
+        handle.live(py, greenlet.as_ptr().addr(), Some(greenlet.clone().into()));
+        if task.is_done() {
+            Self::end(slf);
+        } else {
+            let link = NativeLink::Thread(slf.clone().unbind());
+            task.links().push_native(py, link);
+        }
+        Ok(())
+    }
+
+    /// Whether it is, or was, some greenlet's.
+    pub fn is_started(&self, py: Python<'_>) -> bool {
+        self.state.borrow(py).ident != 0
+    }
+
     fn live(&self, py: Python<'_>, ident: usize, greenlet: Option<Ref>) {
         *self.state.borrow_mut(py) = State {
             greenlet,
             ident,
-            process: Some(process::id()),
+            forks: Some(reactor::forks()),
         };
     }
 }
@@ -122,22 +145,6 @@ impl ThreadHandle {
         Self::end(slf);
     }
 
-    /// Makes it that of a greenlet that was just spawned.
-    fn _attach(slf: &Bound<'_, Self>, greenlet: &Bound<'_, PyAny>) -> PyResult<()> {
-        let (py, handle) = (slf.py(), slf.get());
-        let Some(task) = task::task_of(greenlet) else {
-            return Err(PyTypeError::new_err("not a Greenlet"));
-        };
-        handle.live(py, greenlet.as_ptr().addr(), Some(greenlet.clone().into()));
-        if task.is_done() {
-            Self::end(slf);
-        } else {
-            let link = NativeLink::Thread(slf.clone().unbind());
-            task.links().push_native(py, link);
-        }
-        Ok(())
-    }
-
     /// Makes it that of the running greenlet, whose end nobody tells.
     fn _attach_running(&self, py: Python<'_>) -> PyResult<()> {
         self.live(py, current_id(py)?, None);
@@ -146,7 +153,7 @@ impl ThreadHandle {
 
     /// Is alive in the child of a fork: it was the thread of this handle that forked.
     fn survive_fork(&self, py: Python<'_>) {
-        self.state.borrow_mut(py).process = Some(process::id());
+        self.state.borrow_mut(py).forks = Some(reactor::forks());
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {

@@ -12,7 +12,7 @@
 //!   `drain`, `reinit` (in a forked child, a fresh one under the same number).
 //! - `check_open`: `EBADF` for a number that is no open file's.
 //!
-//! `look` is every system's: what poll(2) says of descriptors right now.
+//! Every system has `look`, what poll(2) says of descriptors right now, and `identity`, who we are.
 //!
 //! All backends pass the same tests.
 
@@ -23,6 +23,8 @@ pub(crate) use epoll::WakeFd;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use epoll::{Events, Poller, check_open};
 
+mod identity;
+pub use identity::{forks, thread_id};
 mod poll;
 pub use poll::look;
 

@@ -1,0 +1,148 @@
+//! `NativeRLock`: what guards `threading`'s lists of threads under monkey patching.
+//!
+//! It keeps native threads out, not greenlets: nobody switches while he has it, and it may be asked for where nobody
+//! can wait for a greenlet, such as in the hub. So does CPython's own, which takes twice the time, for a semaphore that
+//! hardly anybody waits for: the GIL makes each step one. Only where two threads meet, because the one that has the lock
+//! had to let go of the GIL before its few lines were over, the system has to help.
+
+use std::ffi::CStr;
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::Relaxed};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyBool;
+
+use crate::fast_method::{self, FastMethod};
+use crate::greenlet::method::Args;
+
+/// A lock for short with-blocks, that the native thread which has it can take again.
+#[pyclass(frozen, name = "_NativeRLock", module = "verdigris.threading")]
+#[derive(Default)]
+pub struct NativeRLock {
+    // Relaxed is enough for these: the GIL orders all accesses.
+    /// The number of the native thread that has it; 0 is none.
+    holder: AtomicI32,
+    /// How often that has taken it.
+    depth: AtomicU32,
+    waiting: AtomicU32,
+    /// How often it was given up while somebody waited.
+    released: Mutex<u64>,
+    changed: Condvar,
+}
+
+#[pymethods]
+impl NativeRLock {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl NativeRLock {
+    /// Takes it, unless another thread has it.
+    #[inline]
+    fn try_take(&self) -> bool {
+        let (me, holder) = (reactor::thread_id(), self.holder.load(Relaxed));
+        let free = holder == 0 || holder == me;
+        if free {
+            self.holder.store(me, Relaxed);
+            self.depth.store(self.depth.load(Relaxed) + 1, Relaxed);
+        }
+        free
+    }
+
+    /// Gives it up once; false if that thread does not have it, or somebody waits for the end of this.
+    #[inline]
+    fn try_give_up(&self) -> bool {
+        let depth = self.depth.load(Relaxed);
+        let alone = self.holder.load(Relaxed) == reactor::thread_id()
+            && (depth > 1 || self.waiting.load(Relaxed) == 0);
+        if alone {
+            self.lower(depth);
+        }
+        alone
+    }
+
+    fn lower(&self, depth: u32) {
+        self.depth.store(depth - 1, Relaxed);
+        if depth == 1 {
+            self.holder.store(0, Relaxed);
+        }
+    }
+
+    /// Waits until somebody gives it up, with the GIL let go. It may be another's again by then.
+    fn wait(&self, py: Python<'_>) {
+        // While the GIL is held, so that no release comes between.
+        let before = *self.releases();
+        self.waiting.fetch_add(1, Relaxed);
+        py.detach(|| {
+            let mut now = self.releases();
+            while *now == before {
+                now = self
+                    .changed
+                    .wait(now)
+                    .unwrap_or_else(PoisonError::into_inner);
+            }
+        });
+        self.waiting.fetch_sub(1, Relaxed);
+    }
+
+    fn releases(&self) -> MutexGuard<'_, u64> {
+        self.released.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Gives the class the methods of a with-block.
+pub fn register(py: Python<'_>) -> PyResult<()> {
+    fast_method::add::<Enter>(py)?;
+    fast_method::add::<Exit>(py)
+}
+
+struct Enter;
+
+impl FastMethod for Enter {
+    type Class = NativeRLock;
+    const NAME: &'static CStr = c"__enter__";
+    const DOC: &'static CStr =
+        c"__enter__($self, /)\n--\n\nTakes the lock. If another native thread has it, this one waits, with all its greenlets.";
+
+    #[inline(always)]
+    fn shortcut<'py>(slf: &Bound<'py, NativeRLock>, args: Args<'py>) -> Option<Bound<'py, PyAny>> {
+        let taken = args.is_empty() && slf.get().try_take();
+        taken.then(|| PyBool::new(slf.py(), true).to_owned().into_any())
+    }
+
+    fn call<'py>(slf: &Bound<'py, NativeRLock>, args: Args<'py>) -> PyResult<Bound<'py, PyAny>> {
+        args.bind::<0>("__enter__", [])?;
+        while !slf.get().try_take() {
+            slf.get().wait(slf.py());
+        }
+        Ok(PyBool::new(slf.py(), true).to_owned().into_any())
+    }
+}
+
+struct Exit;
+
+impl FastMethod for Exit {
+    type Class = NativeRLock;
+    const NAME: &'static CStr = c"__exit__";
+    const DOC: &'static CStr = c"__exit__($self, /, *exc_info)\n--\n\nGives the lock up once.\n\nRaises:\n    RuntimeError: this native thread does not have it.";
+
+    #[inline(always)]
+    fn shortcut<'py>(slf: &Bound<'py, NativeRLock>, _args: Args<'py>) -> Option<Bound<'py, PyAny>> {
+        let given_up = slf.get().try_give_up();
+        given_up.then(|| slf.py().None().into_bound(slf.py()))
+    }
+
+    fn call<'py>(slf: &Bound<'py, NativeRLock>, _args: Args<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let lock = slf.get();
+        if lock.holder.load(Relaxed) != reactor::thread_id() {
+            return Err(PyRuntimeError::new_err("cannot release un-acquired lock"));
+        }
+        lock.lower(lock.depth.load(Relaxed));
+        *lock.releases() += 1;
+        lock.changed.notify_all();
+        Ok(slf.py().None().into_bound(slf.py()))
+    }
+}

@@ -1,0 +1,79 @@
+"""What `threading` does for each Thread that is made, where a program may make one for each piece of work.
+
+Both do what CPython's do; those were not written for threads that cost next to nothing.
+"""
+
+import sys
+import threading
+from weakref import WeakSet, ref
+
+from ._core import _FreshRefs
+
+__all__ = ["Threads", "make_invoke_excepthook"]
+
+_make_original = threading._make_invoke_excepthook  # type: ignore[attr-defined]
+
+
+class Threads(_FreshRefs, WeakSet):
+    """A WeakSet for things of which most are gone soon: what is added is not in the set before somebody looks."""
+
+    def __init__(self, data=None):
+        super().__init__(data)
+        # The WeakSet's own looks at `data`, so that whatever was just added would come into the set.
+        self._remove = _forgetter(self)
+
+    def _settle(self):
+        """Bring what was added into the set, if it lives."""
+        # One by one, since each is one step: other native threads may add, or be here as well.
+        while (reference := self._pop_fresh()) is not None:
+            item = reference()
+            if item is not None:
+                self._settled.add(ref(item, self._remove))
+
+    @property
+    def data(self):
+        """The set of weak references that a WeakSet stands on."""
+        self._settle()
+        return self._settled
+
+    @data.setter
+    def data(self, references):
+        self._settled = references
+
+
+def _forgetter(threads):
+    """What is called at the end of a thing that has come into the set."""
+    weakly = ref(threads)
+
+    def forget(reference):
+        threads = weakly()
+        if threads is None:
+            return
+        if threads._iterating:
+            threads._pending_removals.append(reference)
+        else:
+            threads._settled.discard(reference)
+
+    return forget
+
+
+# The hooks for which it was made last, and what was made.
+_made = (object(), object(), None)
+
+
+def make_invoke_excepthook():
+    """A function that calls `threading.excepthook` for a Thread with the error that is being handled.
+
+    It remembers `threading.excepthook` and `sys.excepthook` as they are now, for the end of the interpreter. So one is
+    made for all threads between two changes of these.
+
+    Raises:
+        RuntimeError: one of the hooks is None.
+    """
+    global _made
+    hook, sys_hook, made = _made
+    if hook is not threading.excepthook or sys_hook is not sys.excepthook:
+        hook, sys_hook = threading.excepthook, sys.excepthook
+        made = _make_original()
+        _made = hook, sys_hook, made
+    return made
