@@ -4,6 +4,7 @@
 //! Python object that was shown holds them, because whoever saw it may change it. A heap is
 //! always a Python list: `heapq` keeps it, and the comparisons are Python's anyway.
 
+use std::cell::RefMut;
 use std::collections::VecDeque;
 
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -50,10 +51,11 @@ impl Items {
 
     #[inline]
     pub fn push(&self, item: Bound<'_, PyAny>) -> PyResult<()> {
-        let Err(item) = self.push_native(item) else {
-            return Ok(());
-        };
         let py = item.py();
+        if let Some(mut items) = self.in_line(py) {
+            items.push_back(item.unbind());
+            return Ok(());
+        }
         let shown = self.show(py)?;
         match self.order {
             Order::Fifo | Order::Lifo => shown.call_method1(intern!(py, "append"), (item,))?,
@@ -62,25 +64,17 @@ impl Items {
         Ok(())
     }
 
-    /// How many there are; of those that Python holds: none.
+    /// The line whose end an item is added to, if Python is not needed for that.
     #[inline(always)]
-    pub fn native_len(&self, py: Python<'_>) -> usize {
-        match &*self.store.borrow(py) {
-            Store::Native(items) => items.len(),
-            Store::Shown(_) => 0,
+    pub fn in_line<'a>(&'a self, py: Python<'a>) -> Option<RefMut<'a, VecDeque<Py<PyAny>>>> {
+        if self.order == Order::Priority {
+            return None;
         }
-    }
-
-    /// Adds an item to the end, if Python is not needed for it; gives it back if it is.
-    #[inline(always)]
-    pub fn push_native<'py>(&self, item: Bound<'py, PyAny>) -> Result<(), Bound<'py, PyAny>> {
-        match &mut *self.store.borrow_mut(item.py()) {
-            Store::Native(items) if self.order != Order::Priority => {
-                items.push_back(item.unbind());
-                Ok(())
-            }
-            _ => Err(item),
-        }
+        RefMut::filter_map(self.store.borrow_mut(py), |store| match store {
+            Store::Native(items) => Some(items),
+            Store::Shown(_) => None,
+        })
+        .ok()
     }
 
     /// Takes the next item out, if there is one and Python is not needed for it.

@@ -127,13 +127,19 @@ impl SimpleQueue {
     #[inline(always)]
     pub fn put_simply(&self, item: Bound<'_, PyAny>) -> bool {
         let py = item.py();
-        let simple = !self.is_hooked()
-            && !self.shut_down.load(Relaxed)
-            && self.flow.is_unused(py)
-            && (self.flow.maxsize().is_none() || self.flow.has_room(self.items.native_len(py)));
-        let put = simple && self.items.push_native(item).is_ok();
-        self.unfinished.add(isize::from(put));
-        put
+        if self.is_hooked() || self.shut_down.load(Relaxed) || !self.flow.is_unused(py) {
+            return false;
+        }
+        let Some(mut items) = self.items.in_line(py) else {
+            return false;
+        };
+        let has_room = self.flow.maxsize().is_none() || self.flow.has_room(items.len());
+        if has_room {
+            items.push_back(item.unbind());
+            drop(items);
+            self.unfinished.add(1);
+        }
+        has_room
     }
 
     /// Takes the next item, if that is all there is to it.
