@@ -15,6 +15,7 @@
     reason = "which descriptor CPython's signal handler writes to"
 )]
 
+#[cfg(Py_3_13)]
 use std::ffi::c_int;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
@@ -32,9 +33,27 @@ static LENT: AtomicI32 = AtomicI32::new(NONE);
 /// The program's own, as it was when ours took its place last.
 static PROGRAMS: AtomicI32 = AtomicI32::new(NONE);
 
-unsafe extern "C" {
-    /// Sets what CPython's handler writes to, and returns what that was. It only stores a number.
-    fn PySignal_SetWakeupFd(fd: c_int) -> c_int;
+/// Sets what CPython's handler writes to, and returns what that was.
+#[cfg(Py_3_13)]
+fn exchange(fd: RawFd) -> RawFd {
+    unsafe extern "C" {
+        /// It only stores a number.
+        fn PySignal_SetWakeupFd(fd: c_int) -> c_int;
+    }
+    // SAFETY: any number may be set; ours is an open pipe's, which never blocks, and others are the program's.
+    unsafe { PySignal_SetWakeupFd(fd) }
+}
+
+/// The same for the versions that keep that function to themselves. They refuse a descriptor that is closed by now, and
+/// have none then.
+#[cfg(not(Py_3_13))]
+fn exchange(fd: RawFd) -> RawFd {
+    Python::attach(|py| {
+        // Not the module `signal`, whose function a program may have replaced.
+        let set = py.import("_signal")?.getattr("set_wakeup_fd")?;
+        set.call1((fd,)).or_else(|_| set.call1((NONE,)))?.extract()
+    })
+    .unwrap_or(NONE)
 }
 
 /// As long as it exists, a signal ends the reactor's wait.
@@ -42,8 +61,7 @@ pub struct Lent(());
 
 impl Lent {
     fn new(fd: RawFd) -> Lent {
-        // SAFETY: any number may be set, and this one is an open pipe's, which never blocks.
-        let before = unsafe { PySignal_SetWakeupFd(fd) };
+        let before = exchange(fd);
         match LENT.swap(fd, Relaxed) {
             // A handler runs the loop: ours is in the place of the program's already.
             lent if lent != NONE && lent == before => {}
@@ -66,12 +84,10 @@ fn take_back() {
     if ours == NONE {
         return;
     }
-    // SAFETY: any number may be set; this is the one that was there before.
-    let found = unsafe { PySignal_SetWakeupFd(PROGRAMS.load(Relaxed)) };
+    let found = exchange(PROGRAMS.load(Relaxed));
     if found != ours {
         // A handler has set another meanwhile.
-        // SAFETY: as above.
-        unsafe { PySignal_SetWakeupFd(found) };
+        exchange(found);
         PROGRAMS.store(found, Relaxed);
     }
 }
