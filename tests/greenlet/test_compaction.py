@@ -1,13 +1,15 @@
 """The stacks of greenlets that wait for long are given back, and nobody can tell."""
 
+import errno
 import gc
+import os
 import sys
 
 import pytest
 
 import verdigris
 from programs import output_of
-from verdigris import _core
+from verdigris import _core, socket
 from verdigris.event import AsyncResult, Event
 
 
@@ -136,6 +138,29 @@ def test_one_that_switched_away_by_itself_stays():
     assert _core.compact() == 0
     raw.switch()
     assert raw.dead
+
+
+def test_one_that_switched_away_after_a_wait_that_could_not_begin_stays():
+    """It is not taken for one that waits in the hub."""
+    main = _core.getcurrent()
+    near, far = socket.socketpair()
+
+    def body():
+        os.close(near.fileno())
+        number = None
+        try:
+            near._wait_read()
+        except OSError as error:
+            number = error.errno
+        near.detach()
+        main.switch(number)
+
+    raw = _core.greenlet(body)
+    assert raw.switch() == errno.EBADF
+    assert _core.compact() == 0
+    raw.switch()
+    assert raw.dead
+    far.close()
 
 
 COLLECTING = """

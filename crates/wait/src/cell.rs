@@ -41,6 +41,11 @@ impl WaitCell {
         number
     }
 
+    /// There is nothing to wait for after all: the wait that was begun does not take place.
+    pub fn call_off(&self) {
+        self.state.set(State::Idle);
+    }
+
     /// Ends that wait, if nothing has ended it yet. Says whether it did: of all who try, one succeeds.
     #[inline]
     pub fn end(&self, wait: u64, end: End) -> bool {

@@ -20,6 +20,16 @@ fn the_first_to_end_a_wait_decides() {
 }
 
 #[test]
+fn a_wait_that_is_called_off_cannot_be_ended() {
+    let cell = WaitCell::default();
+    let wait = cell.begin();
+    cell.call_off();
+    assert!(cell.is_idle() && cell.pending().is_none());
+    assert!(!cell.end(wait, End::Notified));
+    assert_ne!(cell.begin(), wait);
+}
+
+#[test]
 fn what_comes_late_names_another_wait() {
     let cell = WaitCell::default();
     let first = cell.begin();

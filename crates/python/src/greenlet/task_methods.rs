@@ -142,6 +142,9 @@ pub(super) fn start_later<'py>(
 /// Waits for its end. False: the limit was reached.
 fn wait(slf: &Bound<'_, PyAny>, limit: &Limit) -> PyResult<bool> {
     let task = task(slf);
+    if !task.is_done() {
+        limit.start(slf.py())?;
+    }
     if task.is_done() {
         return Ok(true);
     }

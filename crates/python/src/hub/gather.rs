@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use super::limit::Limit;
+use super::event_loop::EventLoop;
+use super::limit::{Clock, Limit};
 use super::waiter::{Waiter, Wake};
 use crate::error::ConcurrentObjectUseError;
 use crate::gil::{GilCell, Ref};
@@ -48,13 +49,19 @@ impl Gather {
     /// Waits until `enough` have arrived, or the limit is reached. Fails with
     /// ConcurrentObjectUseError if another greenlet waits already.
     fn wait(&self, py: Python<'_>, enough: usize, limit: &Limit) -> PyResult<()> {
+        let is_over = || self.0.borrow(py).arrived.len() >= enough;
         self.refuse_second(py)?;
-        if self.0.borrow(py).arrived.len() >= enough {
+        if is_over() {
+            return Ok(());
+        }
+        EventLoop::for_blocking(py)?;
+        limit.start(py)?;
+        // Either may have let others run.
+        self.refuse_second(py)?;
+        if is_over() {
             return Ok(());
         }
         let waiter = Waiter::current(py)?;
-        // If that made the hub, others have run.
-        self.refuse_second(py)?;
         {
             let mut state = self.0.borrow_mut(py);
             state.enough = enough;
@@ -235,7 +242,9 @@ impl WaitIterator {
 
     fn limit(&self, py: Python<'_>) -> Limit {
         match (&self.timeout, self.deadline) {
-            (Limit::Timeout(timeout), _) => Limit::Timeout(timeout.clone_ref(py)),
+            (Limit::Timeout(clock), _) => {
+                Limit::Timeout(Clock::of(clock.bind(py).clone().unbind()))
+            }
             (_, Some(deadline)) => Limit::Seconds(
                 deadline
                     .saturating_duration_since(Instant::now())
@@ -313,7 +322,7 @@ pub fn wait<'py>(
         let timeout = match timeout {
             Limit::None => py.None(),
             Limit::Seconds(seconds) => seconds.into_pyobject(py)?.into_any().unbind(),
-            Limit::Timeout(timeout) => timeout,
+            Limit::Timeout(clock) => clock.bind(py).clone().unbind(),
         };
         return hub.call_method1("join", (timeout,));
     };

@@ -94,8 +94,9 @@ impl Source {
             .get()
             .with_reactor(py, |reactor| reactor.arm(key, interest))
         {
-            let waiter = self.state.borrow_mut(py).side(interest).take();
-            drop(waiter);
+            let entered = self.state.borrow_mut(py).side(interest).take();
+            drop(entered);
+            waiter.call_off();
             return Err(os_error(error));
         }
         let counts = isize::from(self.keeps_alive(py));

@@ -9,7 +9,7 @@ use wait::End;
 
 use super::event_loop::EventLoop;
 use super::job::{Job, Throw};
-use super::limit::Limit;
+use super::limit::{Clock, Limit};
 use super::timers::TimerTarget;
 use crate::error::InvalidSwitchError;
 use crate::gil::Ref;
@@ -49,6 +49,11 @@ impl Waiter {
     /// Who waits.
     pub fn greenlet<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         self.greenlet.bind(py).clone()
+    }
+
+    /// The greenlet does not wait after all.
+    pub fn call_off(self) {
+        self.greenlet.inner().wait.call_off();
     }
 
     /// Ends the wait: the greenlet is queued to run. From any thread. False if it has ended.
@@ -120,7 +125,7 @@ impl Waiter {
         let outcome = match limit {
             Limit::None => self.park_forever(py),
             Limit::Seconds(seconds) => self.park_for(py, *seconds, true),
-            Limit::Timeout(timeout) => return self.park_under(py, timeout.bind(py)),
+            Limit::Timeout(clock) => return self.park_under(py, clock),
         };
         self.conclude(py, outcome)
     }
@@ -157,27 +162,27 @@ impl Waiter {
         outcome
     }
 
-    /// A Timeout object as the limit: it is started unless it runs already; if it is what ends
-    /// the wait, that is a time-out.
+    /// A Timeout object as the limit: if it is what ends the wait, that is a time-out.
     #[inline(never)]
-    fn park_under(&self, py: Python<'_>, timeout: &Bound<'_, PyAny>) -> Wake {
-        let started = match start_timeout(timeout) {
-            Ok(started) => started,
-            Err(error) => return self.conclude(py, Err(error)),
-        };
+    fn park_under(&self, py: Python<'_>, clock: &Clock) -> Wake {
+        if let Err(error) = clock.start(py) {
+            return self.conclude(py, Err(error));
+        }
         let outcome = self.park_forever(py);
         let wake = self.conclude(py, outcome);
-        if started && let Err(error) = timeout.call_method0("cancel") {
+        if let Err(error) = clock.cancel(py) {
             return Wake::Thrown {
                 error,
                 notified: matches!(wake, Wake::Notified),
             };
         }
         match wake {
-            Wake::Thrown { error, notified } if error.value(py).is(timeout) => match notified {
-                true => Wake::Notified,
-                false => Wake::TimedOut,
-            },
+            Wake::Thrown { error, notified } if error.value(py).is(clock.bind(py)) => {
+                match notified {
+                    true => Wake::Notified,
+                    false => Wake::TimedOut,
+                }
+            }
             other => other,
         }
     }
@@ -193,15 +198,6 @@ impl Waiter {
             ))
         })
     }
-}
-
-/// Starts a Timeout that is not pending; says whether it was started here.
-fn start_timeout(timeout: &Bound<'_, PyAny>) -> PyResult<bool> {
-    if timeout.getattr("pending")?.is_truthy()? {
-        return Ok(false);
-    }
-    timeout.call_method0("start")?;
-    Ok(true)
 }
 
 fn describe(object: &Bound<'_, PyAny>) -> String {

@@ -33,13 +33,15 @@ pub fn limit(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Limit> {
     timeout.map_or(Ok(Limit::None), |timeout| timeout.extract())
 }
 
-/// Gets ready for a wait: the limit, and a hub. Fails in the hub itself, where nobody can wait.
+/// Gets ready for a wait: the limit, whose clock runs from here on, and a hub. Fails in the hub itself, where nobody can
+/// wait.
 ///
-/// Either may run Python, in which another thread can change what there is to wait for. So look
+/// Either may run Python, in which others can change what there is to wait for. So look
 /// at that once more between this and the wait, which enters the queue before anything else.
 pub fn prepare(py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Limit> {
     let limit = limit(timeout)?;
     EventLoop::for_blocking(py)?;
+    limit.start(py)?;
     Ok(limit)
 }
 

@@ -216,10 +216,10 @@ impl Channel {
             return Err(empty());
         }
         let limit = prepare(py, timeout, empty)?;
-        if let Some(item) = self.accept_free(py) {
-            return Ok(item);
-        }
         loop {
+            if let Some(item) = self.accept_free(py) {
+                return Ok(item);
+            }
             match self.getters.wait(py, &limit)? {
                 Wake::Notified => {
                     self.state.borrow_mut(py).promised -= 1;
@@ -227,6 +227,7 @@ impl Channel {
                         return Ok(item);
                     }
                     // Its putter has withdrawn it: wait for another.
+                    limit.start(py)?;
                 }
                 Wake::TimedOut => return Err(timed_out(py, limit, empty())),
                 Wake::Thrown { error, notified } => {

@@ -38,7 +38,7 @@ pub fn shut_down(py: Python<'_>) -> PyErr {
 /// What a call raises whose time is up: the `Timeout` it was given, else `usual`.
 pub fn timed_out(py: Python<'_>, limit: Limit, usual: PyErr) -> PyErr {
     match limit {
-        Limit::Timeout(timeout) => PyErr::from_value(timeout.into_bound(py)),
+        Limit::Timeout(clock) => PyErr::from_value(clock.bind(py).clone()),
         Limit::None | Limit::Seconds(_) => usual,
     }
 }

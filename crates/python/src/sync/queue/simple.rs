@@ -209,6 +209,9 @@ impl SimpleQueue {
         let (py, queue) = (slf.py(), slf.get());
         check(timeout)?;
         let limit = prepare(py, timeout, full)?;
+        if queue.shut_down.load(Relaxed) {
+            return Err(shut_down(py));
+        }
         if queue.flow.has_room(Self::len(slf)?) {
             return Self::put_now(slf, item);
         }
@@ -260,20 +263,21 @@ impl SimpleQueue {
         let (py, queue) = (slf.py(), slf.get());
         check(timeout)?;
         let limit = prepare(py, timeout, empty)?;
-        if Self::available(slf)? > 0 {
-            return Self::answer(slf, ask);
-        }
         loop {
+            if Self::available(slf)? > 0 {
+                return Self::answer(slf, ask);
+            }
+            if queue.shut_down.load(Relaxed) {
+                return Err(shut_down(py));
+            }
             match queue.flow.getters.wait(py, &limit)? {
                 Wake::Notified => {
                     queue.flow.redeem_item();
                     if Self::len(slf)? > 0 {
                         return Self::answer(slf, ask);
                     }
-                    if queue.shut_down.load(Relaxed) {
-                        return Err(shut_down(py));
-                    }
                     // Somebody emptied `queue.queue` by hand: there is nothing for us after all.
+                    limit.start(py)?;
                 }
                 Wake::TimedOut => return Err(timed_out(py, limit, empty())),
                 Wake::Thrown { error, notified } => {
