@@ -21,6 +21,8 @@ use std::os::fd::{BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 use pyo3::prelude::*;
+#[cfg(not(Py_3_13))]
+use pyo3::sync::PyOnceLock;
 
 use super::event_loop::EventLoop;
 
@@ -48,9 +50,12 @@ fn exchange(fd: RawFd) -> RawFd {
 /// have none then.
 #[cfg(not(Py_3_13))]
 fn exchange(fd: RawFd) -> RawFd {
+    /// Looked up once: the hub asks for it before each sleep and after.
+    static SET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     Python::attach(|py| {
         // Not the module `signal`, whose function a program may have replaced.
-        let set = py.import("_signal")?.getattr("set_wakeup_fd")?;
+        let look_up = || Ok::<_, PyErr>(py.import("_signal")?.getattr("set_wakeup_fd")?.unbind());
+        let set = SET.get_or_try_init(py, look_up)?.bind(py);
         set.call1((fd,)).or_else(|_| set.call1((NONE,)))?.extract()
     })
     .unwrap_or(NONE)
