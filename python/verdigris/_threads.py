@@ -49,7 +49,8 @@ def _forgetter(threads):
         threads = weakly()
         if threads is None:
             return
-        if threads._iterating:
+        # Until Python 3.14 a WeakSet that is iterated over must stay as it is; since then it iterates over a copy.
+        if getattr(threads, "_iterating", None):
             threads._pending_removals.append(reference)
         else:
             threads._settled.discard(reference)
