@@ -317,3 +317,25 @@ def test_the_lock_of_the_lists_keeps_native_threads_out():
     """)
         == "0\ncannot release un-acquired lock\n200 {1}\n"
     )
+
+
+def test_the_lock_of_the_lists_can_be_taken_by_name():
+    assert (
+        printed("""
+        lock = threading._active_limbo_lock
+        print(lock.acquire(), lock.acquire(False), lock.acquire(blocking=True, timeout=5))
+        there = verdigris.get_hub().threadpool
+        print(there.apply(lock.acquire, (False,)), there.apply(lock.acquire, (True, 0.001)))
+        for _ in range(3):
+            lock.release()
+        for call in (lock.release, lambda: lock.acquire(False, 1), lambda: lock.acquire(True, -2)):
+            try:
+                call()
+            except (RuntimeError, ValueError) as error:
+                print(error)
+        print(there.apply(lambda: [lock.acquire(True, 1e300), lock.release()]))
+    """)
+        == "True True True\nFalse False\n"
+        "cannot release un-acquired lock\ncan't specify a timeout for a non-blocking call\n"
+        "timeout value must be a non-negative number\n[True, None]\n"
+    )

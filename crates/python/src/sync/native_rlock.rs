@@ -8,8 +8,9 @@
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::Relaxed};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBool;
 
@@ -36,6 +37,51 @@ impl NativeRLock {
     #[new]
     fn new() -> Self {
         Self::default()
+    }
+
+    /// Takes the lock, as an RLock of CPython does: for programs that look at the lists of threads themselves.
+    ///
+    /// Args:
+    ///     blocking: whether to wait if another native thread has it. This one waits with all its greenlets.
+    ///     timeout: seconds to wait at most; -1 is without limit.
+    ///
+    /// Returns whether it has it now.
+    ///
+    /// Raises:
+    ///     ValueError: a timeout without blocking, or one below 0.
+    #[pyo3(signature = (blocking = true, timeout = -1.0))]
+    fn acquire(&self, py: Python<'_>, blocking: bool, timeout: f64) -> PyResult<bool> {
+        let endless = timeout == -1.0;
+        if !(endless || blocking) {
+            let message = "can't specify a timeout for a non-blocking call";
+            return Err(PyValueError::new_err(message));
+        }
+        if !endless && (timeout.is_nan() || timeout < 0.0) {
+            let message = "timeout value must be a non-negative number";
+            return Err(PyValueError::new_err(message));
+        }
+        // One that is too long for the clock is without limit.
+        let end = Duration::try_from_secs_f64(timeout)
+            .ok()
+            .and_then(|limit| Instant::now().checked_add(limit));
+        while !self.try_take() {
+            if !blocking || end.is_some_and(|end| end <= Instant::now()) {
+                return Ok(false);
+            }
+            self.wait(py, end);
+        }
+        Ok(true)
+    }
+
+    /// Gives the lock up once.
+    ///
+    /// Raises:
+    ///     RuntimeError: this native thread does not have it.
+    fn release(&self) -> PyResult<()> {
+        if self.try_give_up() {
+            return Ok(());
+        }
+        self.give_up_to_others()
     }
 }
 
@@ -71,18 +117,38 @@ impl NativeRLock {
         }
     }
 
-    /// Waits until somebody gives it up, with the GIL let go. It may be another's again by then.
-    fn wait(&self, py: Python<'_>) {
+    /// Gives it up once, and tells who waits.
+    fn give_up_to_others(&self) -> PyResult<()> {
+        if self.holder.load(Relaxed) != reactor::thread_id() {
+            return Err(PyRuntimeError::new_err("cannot release un-acquired lock"));
+        }
+        self.lower(self.depth.load(Relaxed));
+        *self.releases() += 1;
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// Waits until somebody gives it up or `end` has come, with the GIL let go. It may be another's again by then.
+    fn wait(&self, py: Python<'_>, end: Option<Instant>) {
         // While the GIL is held, so that no release comes between.
         let before = *self.releases();
         self.waiting.fetch_add(1, Relaxed);
         py.detach(|| {
             let mut now = self.releases();
             while *now == before {
-                now = self
-                    .changed
-                    .wait(now)
-                    .unwrap_or_else(PoisonError::into_inner);
+                let Some(end) = end else {
+                    now = self
+                        .changed
+                        .wait(now)
+                        .unwrap_or_else(PoisonError::into_inner);
+                    continue;
+                };
+                let left = end.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    break;
+                }
+                let woken = self.changed.wait_timeout(now, left);
+                now = woken.unwrap_or_else(PoisonError::into_inner).0;
             }
         });
         self.waiting.fetch_sub(1, Relaxed);
@@ -116,7 +182,7 @@ impl FastMethod for Enter {
     fn call<'py>(slf: &Bound<'py, NativeRLock>, args: Args<'py>) -> PyResult<Bound<'py, PyAny>> {
         args.bind::<0>("__enter__", [])?;
         while !slf.get().try_take() {
-            slf.get().wait(slf.py());
+            slf.get().wait(slf.py(), None);
         }
         Ok(PyBool::new(slf.py(), true).to_owned().into_any())
     }
@@ -136,13 +202,7 @@ impl FastMethod for Exit {
     }
 
     fn call<'py>(slf: &Bound<'py, NativeRLock>, _args: Args<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let lock = slf.get();
-        if lock.holder.load(Relaxed) != reactor::thread_id() {
-            return Err(PyRuntimeError::new_err("cannot release un-acquired lock"));
-        }
-        lock.lower(lock.depth.load(Relaxed));
-        *lock.releases() += 1;
-        lock.changed.notify_all();
+        slf.get().give_up_to_others()?;
         Ok(slf.py().None().into_bound(slf.py()))
     }
 }
