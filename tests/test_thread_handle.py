@@ -57,6 +57,13 @@ def test_it_may_be_declared_done():
     go.set()
 
 
+def test_it_is_not_declared_done_before_it_was_started():
+    handle = _ThreadHandle()
+    with pytest.raises(RuntimeError, match="not started"):
+        handle._set_done()
+    assert not handle.is_done()
+
+
 def test_nobody_waits_for_himself_or_for_what_was_not_started():
     errors = []
     handle = _ThreadHandle()

@@ -141,8 +141,15 @@ impl ThreadHandle {
     }
 
     /// Declares it ended.
-    fn _set_done(slf: &Bound<'_, Self>) {
+    ///
+    /// Raises:
+    ///     RuntimeError: it was not started.
+    fn _set_done(slf: &Bound<'_, Self>) -> PyResult<()> {
+        if !slf.get().is_started(slf.py()) {
+            return Err(PyRuntimeError::new_err("thread not started"));
+        }
         Self::end(slf);
+        Ok(())
     }
 
     /// Makes it that of the running greenlet, whose end nobody tells.
