@@ -339,3 +339,21 @@ def test_the_lock_of_the_lists_can_be_taken_by_name():
         "cannot release un-acquired lock\ncan't specify a timeout for a non-blocking call\n"
         "timeout value must be a non-negative number\n[True, None]\n"
     )
+
+
+def test_a_thread_that_lost_its_hash_is_no_trouble_to_others():
+    assert (
+        printed("""
+        class Thread(threading.Thread):
+            closed = False
+            def __hash__(self):
+                if self.closed:
+                    raise ValueError('closed')
+                return id(self)
+        odd = Thread()
+        odd.closed = True
+        threads = [threading.Thread() for _ in range(200)]
+        print(set(threads) <= set(threading._dangling))
+    """)
+        == "True\n"
+    )

@@ -27,8 +27,14 @@ class Threads(_FreshRefs, WeakSet):
         # One by one, since each is one step: other native threads may add, or be here as well.
         while (reference := self._pop_fresh()) is not None:
             item = reference()
-            if item is not None:
+            if item is None:
+                continue
+            try:
                 self._settled.add(ref(item, self._remove))
+            except Exception:
+                # It had a hash when it was added, and has none now, or is not comparable with another. That is not the
+                # fault of who looks, who may be making another thread.
+                continue
 
     @property
     def data(self):
