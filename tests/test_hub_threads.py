@@ -146,3 +146,31 @@ def test_a_hub_that_always_finds_something_ready_lets_other_threads_run():
         )
         == "[1]\n"
     )
+
+
+def test_a_thread_is_not_taken_for_one_that_has_ended():
+    """Though that has left its hub in a dict that somebody holds, and its memory to the next."""
+    program = """
+import _thread, gc, threading, time
+import verdigris
+from verdigris.hub import get_hub_if_exists
+held, seen, local = [], [], threading.local()
+def run(call):
+    done = _thread.allocate_lock()
+    done.acquire()
+    _thread.start_new_thread(lambda: (call(), done.release()), ())
+    done.acquire()
+    time.sleep(0.01)  # Until it has ended.
+def first():
+    local.list = []
+    verdigris.sleep(0)
+    held.append(gc.get_objects())
+def second():
+    seen.append(get_hub_if_exists())
+    verdigris.sleep(0)
+run(first)
+for _ in range(10):
+    run(second)
+print({*seen})
+"""
+    assert output_of(program) == "{None}\n"

@@ -32,6 +32,7 @@ const PROBE: &str = r#"
 #define FIELD(name, field) printf(#name " %zu\n", offsetof(PyThreadState, field))
 #define SIZE(name, type) printf(#name " %zu\n", sizeof(type))
 int main(void) {
+    FIELD(ID, id);
     FIELD(EXC_INFO, exc_info);
     FIELD(CONTEXT, context);
     FIELD(CONTEXT_VER, context_ver);

@@ -18,6 +18,7 @@ use super::object::{self, PyGreenlet};
 use super::overflow;
 use super::roster::Roster;
 use super::stack_size::stack_config;
+use super::thread_state;
 use crate::gil::{Ref, Slot};
 use crate::hub::HubLink;
 
@@ -43,6 +44,9 @@ const CAPSULE_NAME: &CStr = c"verdigris.thread";
 pub struct Thread {
     /// Null once the thread has ended: another one's may then get the same address.
     pub tstate: Cell<*mut ffi::PyThreadState>,
+    /// The number of that, which no other ever has: the end is not told while somebody, such as a memory profiler, holds the
+    /// dict that the capsule is in.
+    id: u64,
     pub current: Cell<*mut PyGreenlet>,
     pub origin: Cell<*mut PyGreenlet>,
     pub value: Cell<*mut ffi::PyObject>,
@@ -131,7 +135,10 @@ impl Thread {
     #[inline]
     pub fn is_current(&self) -> bool {
         // SAFETY: who holds the GIL has a thread state.
-        self.tstate.get() == unsafe { ffi::PyThreadState_Get() }
+        unsafe {
+            let running = ffi::PyThreadState_Get();
+            self.tstate.get() == running && self.id == thread_state::id(running)
+        }
     }
 
     /// Whether a greenlet of this thread that is woken will run.
@@ -171,6 +178,7 @@ impl Thread {
             })?;
             let thread = Rc::new(Thread {
                 tstate: Cell::new(tstate),
+                id: thread_state::id(tstate),
                 current: Cell::new(ptr::null_mut()),
                 origin: Cell::new(ptr::null_mut()),
                 value: Cell::new(ptr::null_mut()),

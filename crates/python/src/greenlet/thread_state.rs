@@ -464,6 +464,16 @@ pub fn check_layout(py: Python<'_>) -> PyResult<()> {
     )))
 }
 
+/// The number of a thread state, which it alone has had so far.
+///
+/// # Safety
+/// `tstate` is a live thread state, and the GIL is held.
+#[inline(always)]
+pub(super) unsafe fn id(tstate: *mut ffi::PyThreadState) -> u64 {
+    // SAFETY: by contract; the offset is that of the headers of this interpreter (build.rs).
+    unsafe { *field(tstate, layout::ID) }
+}
+
 /// # Safety
 /// `offset` is that of a field of type T of the thread state.
 #[inline(always)]
