@@ -79,6 +79,24 @@ print("returned")
     assert output_of(SETUP + program) == "returned\n"
 
 
+def test_a_handler_that_runs_the_loop():
+    """It is still the outer run that hears the next signal, which another thread gets."""
+    program = """
+def handler(*_):
+    watcher.stop()
+    timer = hub.loop.timer(0.001)
+    timer.start(hub.loop.break_)
+    hub.loop.run()
+    call = lambda: signal.pthread_kill(threading.get_ident(), signal.SIGUSR2)
+    threading.Timer(0.1, call).start()
+signal.signal(signal.SIGUSR1, handler)
+signal.signal(signal.SIGUSR2, lambda *_: event.set())
+watcher = before_sleep(raise_signal)
+print(event.wait(10))
+"""
+    assert output_of(SETUP + program) == "True\n"
+
+
 def test_the_programs_own_descriptor_is_told_all_the_same():
     program = """
 near, far = socket.socketpair()

@@ -103,13 +103,18 @@ impl EventLoop {
         if !self.in_main_thread.load(Relaxed) {
             return None;
         }
-        // Out of descriptors, a signal may be as late as the next event.
-        let fd = self
-            .with_reactor(py, |reactor| reactor.signal_pipe())
-            .ok()?;
-        let lent = Lent::new(fd);
-        self.attend_signals(py);
-        Some(lent)
+        loop {
+            // Out of descriptors, a signal may be as late as the next event.
+            let fd = self
+                .with_reactor(py, |reactor| reactor.signal_pipe())
+                .ok()?;
+            let lent = Lent::new(fd);
+            self.attend_signals(py);
+            // A handler that has run the loop, or forked, has taken it back.
+            if LENT.load(Relaxed) == fd {
+                return Some(lent);
+            }
+        }
     }
 
     /// Calls the handlers of signals that have come. An error is one of the main greenlet's.
