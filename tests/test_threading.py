@@ -81,6 +81,20 @@ def test_a_thread_of_a_forked_child_has_the_childs_number():
     )
 
 
+def test_a_fork_in_the_midst_of_a_look_at_the_lists():
+    assert (
+        printed("""
+        with threading._active_limbo_lock:
+            child = os.fork()
+        if not child:
+            print("released", flush=True)
+            os._exit(0)
+        os.waitpid(child, 0)
+    """)
+        == "released\n"
+    )
+
+
 def test_a_subclass_may_override_what_is_called_for_each_thread():
     assert (
         printed("""

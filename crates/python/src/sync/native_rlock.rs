@@ -6,10 +6,11 @@
 //! had to let go of the GIL before its few lines were over, the system has to help.
 
 use std::ffi::CStr;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use coro::thread_pointer;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBool;
@@ -22,8 +23,9 @@ use crate::greenlet::method::Args;
 #[derive(Default)]
 pub struct NativeRLock {
     // Relaxed is enough for these: the GIL orders all accesses.
-    /// The number of the native thread that has it; 0 is none.
-    holder: AtomicI32,
+    /// The native thread that has it, by a number that a fork does not change: the child may be in the midst of a with-block.
+    /// 0 is none.
+    holder: AtomicUsize,
     /// How often that has taken it.
     depth: AtomicU32,
     waiting: AtomicU32,
@@ -89,7 +91,7 @@ impl NativeRLock {
     /// Takes it, unless another thread has it.
     #[inline]
     fn try_take(&self) -> bool {
-        let (me, holder) = (reactor::thread_id(), self.holder.load(Relaxed));
+        let (me, holder) = (thread_pointer(), self.holder.load(Relaxed));
         let free = holder == 0 || holder == me;
         if free {
             self.holder.store(me, Relaxed);
@@ -102,7 +104,7 @@ impl NativeRLock {
     #[inline]
     fn try_give_up(&self) -> bool {
         let depth = self.depth.load(Relaxed);
-        let alone = self.holder.load(Relaxed) == reactor::thread_id()
+        let alone = self.holder.load(Relaxed) == thread_pointer()
             && (depth > 1 || self.waiting.load(Relaxed) == 0);
         if alone {
             self.lower(depth);
@@ -119,7 +121,7 @@ impl NativeRLock {
 
     /// Gives it up once, and tells who waits.
     fn give_up_to_others(&self) -> PyResult<()> {
-        if self.holder.load(Relaxed) != reactor::thread_id() {
+        if self.holder.load(Relaxed) != thread_pointer() {
             return Err(PyRuntimeError::new_err("cannot release un-acquired lock"));
         }
         self.lower(self.depth.load(Relaxed));
