@@ -174,3 +174,27 @@ for _ in range(10):
 print({*seen})
 """
     assert output_of(program) == "{None}\n"
+
+
+def test_a_thread_that_makes_its_hub_while_the_program_ends_just_ends():
+    output_of("""
+        import _frozen_importlib, _thread, os, sys
+        import verdigris, verdigris.hub
+
+        # As if another thread were importing it: who asks for it waits for this lock.
+        lock = _frozen_importlib._get_module_lock("verdigris.hub")
+        lock.acquire()
+        verdigris.hub.__spec__._initializing = True
+        _thread.start_new_thread(verdigris.sleep, (0,))
+        while not lock.waiters:
+            pass
+
+        class Late:
+            # The interpreter is ending by now. Up to Python 3.13, who asks for the GIL then is ended.
+            def __del__(self, release=lock.wakeup.release, threads=os.listdir, ends=sys.version_info < (3, 14)):
+                release()
+                while ends and len(threads("/proc/self/task")) > 1:
+                    pass
+
+        sys.late = Late()
+    """)

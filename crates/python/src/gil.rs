@@ -12,6 +12,7 @@
 )]
 
 use std::cell::{Ref as CellRef, RefCell, RefMut};
+use std::ffi::CStr;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -90,6 +91,17 @@ pub fn call_without_arguments<'py>(callable: &Bound<'py, PyAny>) -> PyResult<Bou
         let result = coro::call_as_outermost(ffi::PyObject_CallNoArgs as *const (), arguments);
         let result = std::ptr::with_exposed_provenance_mut(result);
         Bound::from_owned_ptr_or_err(callable.py(), result)
+    }
+}
+
+/// The module of that name, likewise: who imports one that another thread is importing waits for that.
+pub fn import<'py>(py: Python<'py>, name: &CStr) -> PyResult<Bound<'py, PyAny>> {
+    let arguments = [name.as_ptr().expose_provenance(), 0, 0];
+    // SAFETY: PyImport_ImportModule takes the first of these, a C string, and returns a pointer.
+    unsafe {
+        let result = coro::call_as_outermost(ffi::PyImport_ImportModule as *const (), arguments);
+        let result = std::ptr::with_exposed_provenance_mut(result);
+        Bound::from_owned_ptr_or_err(py, result)
     }
 }
 

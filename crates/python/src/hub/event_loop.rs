@@ -35,7 +35,7 @@ use super::lookahead::look_ahead;
 use super::timers::Timers;
 use super::watcher::{Moment, Watcher, Watchers};
 use crate::error::{BlockingSwitchOutError, os_error};
-use crate::gil::{GilCell, Ref};
+use crate::gil::{self, GilCell, Ref};
 use crate::greenlet::{GreenletRef, Thread, switch, task};
 use crate::sync::{Group, Timeout};
 
@@ -151,7 +151,7 @@ impl EventLoop {
                 "there is no hub in a thread that is ending",
             ));
         }
-        py.import("verdigris.hub")?.call_method0("get_hub")?;
+        get_hub(py)?;
         match &*thread.hub.borrow() {
             Some(link) => Ok(link.event_loop.bind(py).clone()),
             None => Err(PyRuntimeError::new_err(
@@ -447,6 +447,13 @@ impl EventLoop {
             Ok(_) => {}
         }
     }
+}
+
+/// This thread's hub, which is made if there is none yet.
+pub fn get_hub(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    // The first to ask imports the module, for which others wait.
+    let module = gil::import(py, c"verdigris.hub")?;
+    gil::call_without_arguments(&module.getattr("get_hub")?)
 }
 
 /// Whether a greenlet can be started on a stack that has been used before.

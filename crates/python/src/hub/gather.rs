@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use super::event_loop::EventLoop;
+use super::event_loop::{self, EventLoop};
 use super::limit::{Clock, Limit};
 use super::waiter::{Waiter, Wake};
 use crate::error::ConcurrentObjectUseError;
@@ -318,7 +318,7 @@ pub fn wait<'py>(
     count: Option<usize>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let Some(objects) = objects.filter(|objects| !objects.is_none()) else {
-        let hub = py.import("verdigris.hub")?.call_method0("get_hub")?;
+        let hub = event_loop::get_hub(py)?;
         let timeout = match timeout {
             Limit::None => py.None(),
             Limit::Seconds(seconds) => seconds.into_pyobject(py)?.into_any().unbind(),
