@@ -74,6 +74,7 @@ def test_an_exception_of_a_handler_is_raised_in_the_greenlet_that_runs(program):
 
         def wait():
             try:
+                signal.setitimer(signal.ITIMER_REAL, 0.001)
                 while True:
                     pass
             except Interrupted:
@@ -81,7 +82,6 @@ def test_an_exception_of_a_handler_is_raised_in_the_greenlet_that_runs(program):
 
         signal.signal(signal.SIGALRM, interrupt)
         waiting = greenlet(wait)
-        signal.setitimer(signal.ITIMER_REAL, 0.001)
         print(waiting.switch() is waiting)
     """
     assert program(code) == "True\n"
