@@ -28,7 +28,8 @@
 //! | `reactor` | the three steps, and the one place where the other files meet |
 //! | `ready` | all that leaves this crate |
 //! | `table` | who wants what of which fd; the essay on epoll |
-//! | `timers` | deadlines |
+//! | `timers` | who has a deadline |
+//! | `wheel` | when they are |
 //! | `clock` | monotonic time, or a test's |
 //! | `signals` | signals as data |
 //! | `signal_pipe` | an end to the wait, for others' signal handlers |
@@ -46,6 +47,7 @@ mod sys;
 mod table;
 mod timers;
 mod waker;
+mod wheel;
 
 pub use crate::{
     children::{end_of_child, end_of_process},

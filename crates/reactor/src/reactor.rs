@@ -115,6 +115,11 @@ impl Reactor {
         self.timers.len()
     }
 
+    /// Gives back memory that a peak of timers has taken.
+    pub fn shrink(&mut self) {
+        self.timers.shrink();
+    }
+
     /// The time as of the last [`update_now`](Reactor::update_now), [`prepare`](Reactor::prepare) or
     /// [`collect`](Reactor::collect).
     pub fn now(&self) -> Duration {
@@ -204,9 +209,8 @@ impl Reactor {
         if woken {
             out.push(Ready::Woken);
         }
-        while let Some(token) = self.timers.expire(self.now) {
-            out.push(Ready::Timer { token });
-        }
+        let tell = |token| out.push(Ready::Timer { token });
+        self.timers.expire(self.now, tell);
     }
 
     fn take_handled(&self, out: &mut Vec<Ready>) {

@@ -1,16 +1,14 @@
-//! Deadlines: a binary heap in which cancelled timers stay until they come up, or until they are the greater part.
+//! Deadlines: who has one, and a wheel (`wheel.rs`) of when they are.
 //!
-//! Most timers are timeouts, and most timeouts are cancelled. So cancelling must not touch the heap: it empties the
-//! timer's slot, and the heap's entry, which carries the serial number of the timer it was made for, no longer finds
-//! its owner. When more than half of the heap is such husks they are swept out, which costs each timer a constant.
+//! Most timers are timeouts, and most timeouts are cancelled. So cancelling must not touch the wheel: it empties the
+//! timer's slot, and the wheel's entry, which carries the serial number of the timer it was made for, no longer finds
+//! its owner. When more than half of the wheel is such husks they are swept out, which costs each timer a constant.
 
-use std::{
-    cmp::{Ordering, Reverse},
-    collections::BinaryHeap,
-    time::Duration,
-};
+use std::{mem, time::Duration};
 
 use slab::Slab;
+
+use crate::wheel::{Entry, Wheel};
 
 /// A timer that was set. Spent once it has fired or was cancelled; using it then does nothing.
 #[derive(Copy, Clone, Eq, PartialEq, Hash, Debug)]
@@ -21,9 +19,11 @@ pub struct TimerKey {
 
 #[derive(Default)]
 pub(crate) struct Timers {
-    heap: BinaryHeap<Reverse<Entry>>,
+    wheel: Wheel,
     slots: Slab<Slot>,
     serial: u64,
+    /// Kept for its room.
+    due: Vec<Entry>,
 }
 
 struct Slot {
@@ -31,33 +31,27 @@ struct Slot {
     token: u64,
 }
 
-#[derive(Eq, PartialEq)]
-struct Entry {
-    deadline: Duration,
-    key: TimerKey,
-}
-
 impl Timers {
     pub(crate) fn set(&mut self, deadline: Duration, token: u64) -> TimerKey {
         self.serial += 1;
         let serial = self.serial;
-        let slot = self.slots.insert(Slot { serial, token });
-        let key = TimerKey {
-            slot: slot as u32,
+        let slot = self.slots.insert(Slot { serial, token }) as u32;
+        self.wheel.push(Entry {
+            deadline: nanoseconds(deadline),
             serial,
-        };
-        self.heap.push(Reverse(Entry { deadline, key }));
-        key
+            slot,
+        });
+        TimerKey { slot, serial }
     }
 
     pub(crate) fn cancel(&mut self, key: TimerKey) -> bool {
-        if !is_live(&self.slots, key) {
+        if !is_live(&self.slots, key.slot, key.serial) {
             return false;
         }
         self.slots.remove(key.slot as usize);
-        if self.heap.len() > SWEEP_ABOVE && self.heap.len() > 2 * self.slots.len() {
+        if self.wheel.len() > SWEEP_ABOVE && self.wheel.len() > 2 * self.slots.len() {
             let slots = &self.slots;
-            self.heap.retain(|Reverse(entry)| is_live(slots, entry.key));
+            self.wheel.retain(owner_in(slots));
         }
         true
     }
@@ -67,44 +61,48 @@ impl Timers {
         self.slots.len()
     }
 
+    /// Gives back what it has taken at a peak.
+    pub(crate) fn shrink(&mut self) {
+        self.slots.shrink_to_fit();
+        self.due = Vec::new();
+        self.wheel.shrink();
+    }
+
     /// The earliest deadline.
     pub(crate) fn next(&mut self) -> Option<Duration> {
-        while let Some(Reverse(entry)) = self.heap.peek() {
-            if is_live(&self.slots, entry.key) {
-                return Some(entry.deadline);
+        let deadline = self.wheel.first(owner_in(&self.slots))?;
+        Some(Duration::from_nanos(deadline))
+    }
+
+    /// Takes out all whose deadline is not after `now`, in the order of deadlines, and of setting.
+    pub(crate) fn expire(&mut self, now: Duration, mut tell: impl FnMut(u64)) {
+        let mut due = mem::take(&mut self.due);
+        self.wheel
+            .expire(nanoseconds(now), owner_in(&self.slots), &mut due);
+        for entry in due.drain(..) {
+            if is_live(&self.slots, entry.slot, entry.serial) {
+                tell(self.slots.remove(entry.slot as usize).token);
             }
-            self.heap.pop();
         }
-        None
-    }
-
-    /// Takes out the earliest timer whose deadline is not after `now`; among equals the one set first.
-    pub(crate) fn expire(&mut self, now: Duration) -> Option<u64> {
-        if self.next()? > now {
-            return None;
-        }
-        let Reverse(entry) = self.heap.pop()?;
-        Some(self.slots.remove(entry.key.slot as usize).token)
+        self.due = due;
     }
 }
 
-fn is_live(slots: &Slab<Slot>, key: TimerKey) -> bool {
+fn owner_in(slots: &Slab<Slot>) -> impl Fn(&Entry) -> bool {
+    |entry| is_live(slots, entry.slot, entry.serial)
+}
+
+fn is_live(slots: &Slab<Slot>, slot: u32, serial: u64) -> bool {
     slots
-        .get(key.slot as usize)
-        .is_some_and(|slot| slot.serial == key.serial)
+        .get(slot as usize)
+        .is_some_and(|slot| slot.serial == serial)
 }
 
-impl Ord for Entry {
-    fn cmp(&self, other: &Entry) -> Ordering {
-        (self.deadline, self.key.serial).cmp(&(other.deadline, other.key.serial))
-    }
+/// What is later than all the time there is, is never.
+fn nanoseconds(time: Duration) -> u64 {
+    let seconds = time.as_secs().saturating_mul(1_000_000_000);
+    seconds.saturating_add(time.subsec_nanos().into())
 }
 
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Entry) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-/// A heap this small isn't worth sweeping.
+/// A wheel this small isn't worth sweeping.
 const SWEEP_ABOVE: usize = 64;

@@ -80,5 +80,6 @@ impl EventLoop {
         let needed = 2 * jobs.len();
         jobs.shrink_to(needed);
         self.timers.borrow_mut(py).shrink();
+        self.reactor.borrow_mut(py).shrink();
     }
 }
