@@ -96,8 +96,9 @@ unsafe extern "C" fn thunk<M: FastMethod>(
 
 /// # Safety
 /// As for `thunk`.
-#[inline(never)] // with this in it, `thunk` would save registers for the shortcut as well
-unsafe fn slowly<M: FastMethod>(
+// Not inlined, and of the same kind as `thunk`, so that this one jumps here and saves no registers for the shortcut.
+#[inline(never)]
+unsafe extern "C" fn slowly<M: FastMethod>(
     slf: *mut ffi::PyObject,
     values: *const *mut ffi::PyObject,
     nargs: ffi::Py_ssize_t,

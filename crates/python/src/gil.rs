@@ -8,7 +8,7 @@
 
 #![expect(
     unsafe_code,
-    reason = "the Sync promise of GilCell; reference counts of Ref"
+    reason = "the Sync promise of GilCell; reference counts"
 )]
 
 use std::cell::{Ref as CellRef, RefCell, RefMut};
@@ -51,6 +51,12 @@ impl<T> GilCell<T> {
     #[inline]
     pub fn borrow_mut<'a>(&'a self, _py: Python<'a>) -> RefMut<'a, T> {
         self.0.borrow_mut()
+    }
+
+    /// None instead of a panic, for a way that is tried first and must stay short: code that may panic is in its way.
+    #[inline]
+    pub fn try_borrow_mut<'a>(&'a self, _py: Python<'a>) -> Option<RefMut<'a, T>> {
+        self.0.try_borrow_mut().ok()
     }
 }
 
@@ -119,6 +125,35 @@ pub unsafe fn call_raw(
     // SAFETY: PyObject_Call takes these three and returns a pointer.
     let result = unsafe { coro::call_as_outermost(ffi::PyObject_Call as *const (), arguments) };
     std::ptr::with_exposed_provenance_mut(result)
+}
+
+/// A reference more to an argument, of which the interpreter gives up its own as soon as the method returns.
+///
+/// CPython 3.12 and 3.13 count up in 32 bits and down in 64. A processor hands the value of a store on to a load of the
+/// same bytes, but not to a wider one: that waits until the store has reached the cache, which is longer than a short
+/// method takes. So what is stored here is the 64 bits that will be loaded, with the value that they have anyway.
+#[inline(always)]
+pub fn keep<'py>(argument: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
+    #[cfg(all(Py_3_12, not(Py_3_14), not(py_sys_config = "Py_REF_DEBUG")))]
+    {
+        let object = argument.as_ptr();
+        // SAFETY: the object is alive, its count is ours to change under the GIL, and the reference counted here is
+        // the one that is returned. Volatile, so that the halves are not loaded as one, which would wait for a store.
+        unsafe {
+            let count = &raw mut (*object).ob_refcnt;
+            let halves = count.cast::<[u32; 2]>().cast::<u32>();
+            let low = halves.read_volatile().wrapping_add(1);
+            if low != 0 {
+                let high = u64::from(halves.add(1).read_volatile());
+                count
+                    .cast::<u64>()
+                    .write_volatile((high << 32) | u64::from(low));
+            }
+            Bound::from_owned_ptr(argument.py(), object)
+        }
+    }
+    #[cfg(not(all(Py_3_12, not(Py_3_14), not(py_sys_config = "Py_REF_DEBUG"))))]
+    argument.clone()
 }
 
 /// An owned reference whose drop decrements at once.

@@ -59,6 +59,15 @@ impl Promises {
         self.items.value() > 0
     }
 
+    /// A queue of fewer items than this has room. One of more may have it all the same, if some are promised.
+    #[inline]
+    pub fn room_below(&self) -> usize {
+        match self.maxsize.value() {
+            0 => usize::MAX,
+            maxsize => (maxsize - self.slots.value()).max(0).cast_unsigned(),
+        }
+    }
+
     /// Promises what there is to those who wait. To be called after every change. `call` wakes the first of a line, and
     /// says whether there was one.
     #[inline]

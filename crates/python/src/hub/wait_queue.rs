@@ -50,6 +50,12 @@ enum Entry {
     Native(NativeLink),
 }
 
+/// Of the running greenlet, in a line that it has joined.
+pub struct Place {
+    waiter: Waiter,
+    number: u64,
+}
+
 /// Where a callback is.
 enum Link {
     Entry(u64),
@@ -97,13 +103,23 @@ impl WaitQueue {
     }
 
     /// Joins the tail, gives up the thread until woken, and leaves. Fails only in the hub.
+    #[inline]
     pub fn wait(&self, py: Python<'_>, limit: &Limit) -> PyResult<Wake> {
+        let place = self.join(py)?;
+        self.stay(py, &place, limit)
+    }
+
+    /// Joins the tail. Python may run before that, but not after it. Fails only in the hub.
+    #[inline]
+    pub fn join(&self, py: Python<'_>) -> PyResult<Place> {
         let waiter = Waiter::current(py)?;
-        let number = self
-            .queue
-            .borrow_mut(py)
-            .line
-            .push(Entry::Greenlet(waiter.clone_ref(py)));
+        let entry = Entry::Greenlet(waiter.clone_ref(py));
+        let number = self.queue.borrow_mut(py).line.push(entry);
+        Ok(Place { waiter, number })
+    }
+
+    /// Gives up the thread until woken, and leaves.
+    pub fn stay(&self, py: Python<'_>, place: &Place, limit: &Limit) -> PyResult<Wake> {
         // Another thread may wake us: then a loop that has nothing else to do is not at its end.
         let shared = self
             .is_shared()
@@ -112,12 +128,12 @@ impl WaitQueue {
         if let Some(event_loop) = &shared {
             event_loop.get().keep_alive(py, 1);
         }
-        let wake = waiter.park(py, limit);
+        let wake = place.waiter.park(py, limit);
         if let Some(event_loop) = &shared {
             event_loop.get().keep_alive(py, -1);
         }
         if !matches!(wake, Wake::Notified) {
-            let entry = self.queue.borrow_mut(py).line.remove(number);
+            let entry = self.queue.borrow_mut(py).line.remove(place.number);
             drop(entry);
         }
         Ok(wake)

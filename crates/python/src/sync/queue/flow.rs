@@ -1,16 +1,22 @@
 //! Who may put and get now, and who is next: the two lines of a queue, and what has been promised
 //! to those who have been called from them (see `wait::Promises`).
 
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
 use pyo3::prelude::*;
 use wait::{Line, Promises};
 
-use crate::hub::WaitQueue;
+use crate::hub::{Limit, WaitQueue, Wake};
 
 #[derive(Default)]
 pub struct Flow {
     pub getters: WaitQueue,
     pub putters: WaitQueue,
     promises: Promises,
+    /// A queue of fewer items can be put into without a look at anything else; 0 if there is more to it. `put` and
+    /// `get` ask this one word in the place of the two lines, the bound, and what the queue knows of itself, which
+    /// makes them some 40 instructions shorter.
+    simple_below: AtomicUsize,
 }
 
 impl Flow {
@@ -21,6 +27,7 @@ impl Flow {
 
     pub fn set_maxsize(&self, maxsize: Option<isize>) {
         self.promises.set_maxsize(maxsize);
+        self.complicate();
     }
 
     /// How many of `len` items can be had.
@@ -41,16 +48,41 @@ impl Flow {
         self.getters.is_empty(py) && self.putters.is_empty(py)
     }
 
-    /// Whether nobody waits, nor did a moment ago.
+    /// Whether a queue of so many items has room, and putting an item is all there is to it.
     #[inline(always)]
-    pub fn is_unused(&self, py: Python<'_>) -> bool {
-        self.getters.is_unused(py) && self.putters.is_unused(py)
+    pub fn puts_simply(&self, len: usize) -> bool {
+        len < self.simple_below.load(Relaxed)
     }
 
-    /// Whether an item is promised to somebody.
+    /// Whether taking an item, if there is one, is all there is to it.
     #[inline(always)]
-    pub fn has_promised(&self) -> bool {
-        self.promises.has_items()
+    pub fn takes_simply(&self) -> bool {
+        self.simple_below.load(Relaxed) != 0 && !self.promises.has_items()
+    }
+
+    /// Something has come that `put` and `get` must look at: somebody who waits, another bound, an end. To be called
+    /// before Python can run again.
+    pub fn complicate(&self) {
+        self.simple_below.store(0, Relaxed);
+    }
+
+    /// Notes whether it is simple now, as far as one can tell from here.
+    #[inline]
+    pub fn simplify(&self, py: Python<'_>) {
+        let idle = self.is_idle(py);
+        let below = if idle { self.promises.room_below() } else { 0 };
+        self.simple_below.store(below, Relaxed);
+    }
+
+    /// Joins a line, gives up the thread until woken, and leaves. Fails only in the hub.
+    pub fn wait(&self, py: Python<'_>, line: Line, limit: &Limit) -> PyResult<Wake> {
+        let queue = match line {
+            Line::Getters => &self.getters,
+            Line::Putters => &self.putters,
+        };
+        let place = queue.join(py)?;
+        self.complicate();
+        queue.stay(py, &place, limit)
     }
 
     /// Promises what there is to those who wait. To be called after every change.

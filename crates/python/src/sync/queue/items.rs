@@ -4,7 +4,6 @@
 //! Python object that was shown holds them, because whoever saw it may change it. A heap is
 //! always a Python list: `heapq` keeps it, and the comparisons are Python's anyway.
 
-use std::cell::RefMut;
 use std::collections::VecDeque;
 
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -13,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyList;
 
-use crate::gil::GilCell;
+use crate::gil::{GilCell, keep};
 
 #[derive(Clone, Copy, PartialEq)]
 pub enum Order {
@@ -40,6 +39,12 @@ impl Items {
         }
     }
 
+    /// Whether Python orders the items.
+    #[inline]
+    pub fn is_heap(&self) -> bool {
+        self.order == Order::Priority
+    }
+
     #[inline]
     pub fn len(&self, py: Python<'_>) -> PyResult<usize> {
         let shown = match &*self.store.borrow(py) {
@@ -52,8 +57,7 @@ impl Items {
     #[inline]
     pub fn push(&self, item: Bound<'_, PyAny>) -> PyResult<()> {
         let py = item.py();
-        if let Some(mut items) = self.in_line(py) {
-            items.push_back(item.unbind());
+        if !self.is_heap() && self.push_simply(&item, |_| true) {
             return Ok(());
         }
         let shown = self.show(py)?;
@@ -64,23 +68,26 @@ impl Items {
         Ok(())
     }
 
-    /// The line whose end an item is added to, if Python is not needed for that.
+    /// Adds an item, if Python is not needed for that and `agree`, which is told how many there are, says so. Not for
+    /// a heap.
     #[inline(always)]
-    pub fn in_line<'a>(&'a self, py: Python<'a>) -> Option<RefMut<'a, VecDeque<Py<PyAny>>>> {
-        if self.order == Order::Priority {
-            return None;
+    pub fn push_simply(&self, item: &Bound<'_, PyAny>, agree: impl FnOnce(usize) -> bool) -> bool {
+        let Some(mut store) = self.store.try_borrow_mut(item.py()) else {
+            return false;
+        };
+        match &mut *store {
+            Store::Native(items) if agree(items.len()) => {
+                items.push_back(keep(item).unbind());
+                true
+            }
+            _ => false,
         }
-        RefMut::filter_map(self.store.borrow_mut(py), |store| match store {
-            Store::Native(items) => Some(items),
-            Store::Shown(_) => None,
-        })
-        .ok()
     }
 
     /// Takes the next item out, if there is one and Python is not needed for it.
     #[inline(always)]
     pub fn pop_native<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        let popped = match &mut *self.store.borrow_mut(py) {
+        let popped = match &mut *self.store.try_borrow_mut(py)? {
             Store::Native(items) if self.order == Order::Lifo => items.pop_back(),
             Store::Native(items) => items.pop_front(),
             Store::Shown(_) => None,

@@ -1,7 +1,5 @@
 //! `Queue`: a queue that knows which items are still being worked on, and that can be shut down.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -111,7 +109,7 @@ impl Queue {
     #[pyo3(signature = (immediate=false))]
     fn shutdown(slf: &Bound<'_, Self>, immediate: bool) -> PyResult<()> {
         let (py, queue) = (slf.py(), slf.as_super().get());
-        queue.shut_down.store(true, Relaxed);
+        queue.shut_down();
         while immediate && slf.len()? > 0 {
             slf.call_method0("get")?;
             let tasks = Self::unfinished_tasks(slf);

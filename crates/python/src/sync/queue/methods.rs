@@ -35,7 +35,7 @@ impl FastMethod for Put {
     #[inline(always)]
     fn shortcut<'py>(slf: &Bound<'py, SimpleQueue>, args: Args<'py>) -> Option<Bound<'py, PyAny>> {
         let py = slf.py();
-        let put = slf.get().put_simply(args.single()?);
+        let put = slf.get().put_simply(args.only()?);
         put.then(|| py.None().into_bound(py))
     }
 

@@ -11,7 +11,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyGenericAlias, PyTuple, PyType};
-use wait::Counter;
+use wait::{Counter, Line};
 
 use super::errors::{check, empty, full, prepare, shut_down, timed_out};
 use super::flow::Flow;
@@ -72,9 +72,9 @@ impl SimpleQueue {
             PyErr::warn(py, &py.get_type::<PyDeprecationWarning>(), text, 1)?;
         }
         queue.flow.set_maxsize(maxsize);
-        queue
-            .hooked
-            .store(overrides_hooks(slf.get_type())?, Relaxed);
+        let hooked = overrides_hooks(slf.get_type())?;
+        queue.hooked.store(hooked, Relaxed);
+        queue.flow.complicate();
         let items = items
             .map(|items| Ok::<_, PyErr>((items, items.is_truthy()?)))
             .transpose()?;
@@ -118,35 +118,41 @@ impl SimpleQueue {
         if !flow.is_idle(slf.py()) {
             flow.promise(slf.py(), Self::len(slf)?);
         }
+        slf.get().simplify(slf.py());
         Ok(())
     }
 
-    /// Puts an item, if that is all there is to it: room, no hooks, nobody waiting. False: nothing was done.
-    ///
-    /// The item is moved: to count a reference up and down again at once would take longer than all of the rest.
-    #[inline(always)]
-    pub fn put_simply(&self, item: Bound<'_, PyAny>) -> bool {
-        let py = item.py();
-        if self.is_hooked() || self.shut_down.load(Relaxed) || !self.flow.is_unused(py) {
-            return false;
+    /// Notes whether the next `put` and `get` are simple. Whatever makes them less so must say `flow.complicate()`.
+    #[inline]
+    fn simplify(&self, py: Python<'_>) {
+        if !self.is_hooked() && !self.shut_down.load(Relaxed) && !self.items.is_heap() {
+            self.flow.simplify(py);
         }
-        let Some(mut items) = self.items.in_line(py) else {
-            return false;
-        };
-        let has_room = self.flow.maxsize().is_none() || self.flow.has_room(items.len());
-        if has_room {
-            items.push_back(item.unbind());
-            drop(items);
+    }
+
+    /// Puts an item, if that is all there is to it: room, no hooks, nobody waiting. False: nothing was done.
+    #[inline(always)]
+    pub fn put_simply(&self, item: &Bound<'_, PyAny>) -> bool {
+        let put = self
+            .items
+            .push_simply(item, |len| self.flow.puts_simply(len));
+        if put {
             self.unfinished.add(1);
         }
-        has_room
+        put
     }
 
     /// Takes the next item, if that is all there is to it.
     #[inline(always)]
     pub fn take_simply<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        let simple = !self.is_hooked() && !self.flow.has_promised() && self.flow.is_unused(py);
+        let simple = self.flow.takes_simply();
         simple.then(|| self.items.pop_native(py))?
+    }
+
+    /// Has `put` and `get` raise `ShutDown`, once there is nothing left to get.
+    pub fn shut_down(&self) {
+        self.shut_down.store(true, Relaxed);
+        self.flow.complicate();
     }
 
     /// Puts an item: at once if there is room, else after a wait for it, if it may be waited for.
@@ -215,7 +221,7 @@ impl SimpleQueue {
         if queue.flow.has_room(Self::len(slf)?) {
             return Self::put_now(slf, item);
         }
-        match queue.flow.putters.wait(py, &limit)? {
+        match queue.flow.wait(py, Line::Putters, &limit)? {
             Wake::Notified => {
                 queue.flow.redeem_slot();
                 if queue.shut_down.load(Relaxed) {
@@ -270,7 +276,7 @@ impl SimpleQueue {
             if queue.shut_down.load(Relaxed) {
                 return Err(shut_down(py));
             }
-            match queue.flow.getters.wait(py, &limit)? {
+            match queue.flow.wait(py, Line::Getters, &limit)? {
                 Wake::Notified => {
                     queue.flow.redeem_item();
                     if Self::len(slf)? > 0 {
