@@ -61,6 +61,27 @@ def test_again_and_again():
     assert sorted(turns) == sorted(list(range(5)) * 10)
 
 
+def test_all_are_found_however_many_have_left_from_among_them():
+    def wait(event):
+        event.wait()
+
+    greenlets, event = parked(400, wait)
+    _core.compact()  # Whoever else waits, from now on only those who come count.
+    stay = greenlets[::4]
+    leave = [greenlet for greenlet in greenlets if greenlet not in stay]
+    verdigris.killall(leave[::2] + leave[1::2][::-1])
+    more = [verdigris.spawn(wait, event) for _ in range(200)]
+    verdigris.sleep(0)
+    assert _core.compact() == 200
+    verdigris.killall(stay[1::2] + more[::2])
+    more = more[1::2] + [verdigris.spawn(wait, event) for _ in range(50)]
+    verdigris.sleep(0)
+    assert _core.compact() == 50
+    event.set()
+    verdigris.joinall(stay + more, raise_error=True)
+    assert all(greenlet.successful() for greenlet in stay[::2] + more)
+
+
 def test_killed_and_timed_out():
     killed, event = parked(3, locals_and_calls)
     timed = verdigris.spawn(event.wait, 0.01)

@@ -55,10 +55,10 @@ pub struct Round {
 }
 
 impl Round {
-    /// Looks at the next `count` greenlets, and compacts those that have been at the same wait ever since the round
+    /// Looks at the greenlets in the next `count` places, and compacts those that have been at the same wait ever since the round
     /// before; or at any, if `all`. True at the end of the round.
     ///
-    /// Those that end between two steps let others take their place, which are then missed; none is seen twice.
+    /// Those that end between two steps may let the others move up, some of which are then missed; none is seen twice.
     pub fn step(&mut self, py: Python<'_>, thread: &Thread, count: usize, all: bool) -> bool {
         if frames::is_collecting(py) {
             // As if it had just begun to wait.
@@ -67,7 +67,7 @@ impl Round {
         }
         let part = thread.roster.part(self.next, count);
         let mut stacks: Vec<&Stack> = Vec::new();
-        for greenlet in &part {
+        for greenlet in &part.greenlets {
             // SAFETY: what is in the roster is alive, and no Python runs here, so it stays so.
             let me = unsafe { inner(*greenlet) };
             let Some(number) = me.wait.pending().filter(|_| !me.is_compacted()) else {
@@ -82,8 +82,8 @@ impl Round {
         // SAFETY: the images were taken just now, no Python ran since, and `Inner::restore` puts them back.
         unsafe { coro::release(&mut stacks) };
         self.compacted += stacks.len();
-        self.next += part.len();
-        part.len() < count
+        self.next = part.next.unwrap_or(0);
+        part.next.is_none()
     }
 }
 

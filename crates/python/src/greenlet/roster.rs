@@ -6,6 +6,7 @@
 )]
 
 use std::cell::{Cell, RefCell};
+use std::ptr;
 
 use pyo3::Python;
 
@@ -13,12 +14,30 @@ use super::object::{PyGreenlet, inner};
 use crate::gil::Ref;
 
 /// All of them but the main greenlet, in no order. The references are borrowed: to be in here keeps no greenlet alive.
+///
+/// Who leaves leaves a hole. To fill it with another would be to write to that one, which nobody needs now, so that with
+/// many it is in no cache.
 #[derive(Default)]
-pub struct Roster(RefCell<Vec<*mut PyGreenlet>>);
+pub struct Roster(RefCell<Places>);
+
+#[derive(Default)]
+struct Places {
+    /// Null is a hole; the last is none.
+    all: Vec<*mut PyGreenlet>,
+    holes: usize,
+}
 
 /// Where in its thread's roster a greenlet stands.
 #[derive(Default)]
 pub struct Place(Cell<usize>);
+
+/// Some of a roster.
+pub struct Part {
+    /// Borrowed, as they are in the roster.
+    pub greenlets: Vec<*mut PyGreenlet>,
+    /// Where the next part begins; None at the end.
+    pub next: Option<usize>,
+}
 
 impl Roster {
     /// Takes in a greenlet that has got its stack.
@@ -27,10 +46,13 @@ impl Roster {
     /// It is alive and in no roster, and is taken out before it is freed.
     #[inline]
     pub unsafe fn add(&self, greenlet: *mut PyGreenlet) {
-        let mut all = self.0.borrow_mut();
+        let mut places = self.0.borrow_mut();
+        if places.holes > HOLES && places.holes > places.all.len() / 2 {
+            places.close_ranks();
+        }
         // SAFETY: by contract.
-        unsafe { inner(greenlet) }.place.0.set(all.len());
-        all.push(greenlet);
+        unsafe { inner(greenlet) }.place.0.set(places.all.len());
+        places.all.push(greenlet);
     }
 
     /// Takes out a greenlet that has run to its end, or is being freed.
@@ -39,35 +61,64 @@ impl Roster {
     /// It is alive and in this roster.
     #[inline]
     pub unsafe fn remove(&self, greenlet: *mut PyGreenlet) {
-        let mut all = self.0.borrow_mut();
-        // SAFETY: by contract; and the one that takes its place is in the roster, so it is not freed yet.
-        unsafe {
-            let place = inner(greenlet).place.0.get();
-            all.swap_remove(place);
-            if let Some(&moved) = all.get(place) {
-                inner(moved).place.0.set(place);
-            }
+        let mut places = self.0.borrow_mut();
+        // SAFETY: by contract.
+        let place = unsafe { inner(greenlet) }.place.0.get();
+        places.all[place] = ptr::null_mut();
+        places.holes += 1;
+        while places.all.last().is_some_and(|last| last.is_null()) {
+            places.all.pop();
+            places.holes -= 1;
         }
     }
 
-    /// The next `count` of them, counting from `from`; fewer at the end. Borrowed, as they are in here.
-    pub fn part(&self, from: usize, count: usize) -> Vec<*mut PyGreenlet> {
-        let all = self.0.borrow();
-        all.iter().skip(from).take(count).copied().collect()
+    /// How many there are.
+    #[inline]
+    pub fn len(&self) -> usize {
+        let places = self.0.borrow();
+        places.all.len() - places.holes
+    }
+
+    /// Those of the next `count` places, counting from `from`.
+    pub fn part(&self, from: usize, count: usize) -> Part {
+        let places = self.0.borrow();
+        let end = from.saturating_add(count);
+        let part = places.all.iter().take(end).skip(from);
+        Part {
+            greenlets: part.filter(|place| !place.is_null()).copied().collect(),
+            next: (end < places.all.len()).then_some(end),
+        }
     }
 
     /// Gives back what it has taken at a peak.
     pub fn shrink(&self) {
-        let mut all = self.0.borrow_mut();
-        let needed = 2 * all.len();
-        all.shrink_to(needed);
+        let mut places = self.0.borrow_mut();
+        places.close_ranks();
+        let needed = 2 * places.all.len();
+        places.all.shrink_to(needed);
     }
 
     /// All of them, kept alive by the answer.
     pub fn all(&self, _py: Python<'_>) -> Vec<Ref> {
-        let all = self.0.borrow();
-        // SAFETY: none is freed, and the token says that the GIL is held.
+        let places = self.0.borrow();
+        // SAFETY: none is freed, and the token says that the GIL is held. A hole is no reference.
         let refer = |greenlet: &*mut PyGreenlet| unsafe { Ref::from_borrowed(greenlet.cast()) };
-        all.iter().filter_map(refer).collect()
+        places.all.iter().filter_map(refer).collect()
     }
 }
+
+impl Places {
+    /// Has all move up to where the holes were.
+    #[cold]
+    fn close_ranks(&mut self) {
+        self.all.retain(|place| !place.is_null());
+        self.holes = 0;
+        for (number, &greenlet) in self.all.iter().enumerate() {
+            // SAFETY: what is in the roster is alive.
+            unsafe { inner(greenlet) }.place.0.set(number);
+        }
+    }
+}
+
+/// So few holes are not worth closing.
+const HOLES: usize = 64;

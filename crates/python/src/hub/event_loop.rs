@@ -31,7 +31,7 @@ use super::housekeeping::Housekeeping;
 use super::interval::switch_interval;
 use super::io::Sources;
 use super::job::{Job, Throw};
-use super::lookahead::look_ahead;
+use super::lookahead::{self, look_ahead};
 use super::timers::Timers;
 use super::watcher::{Moment, Watcher, Watchers};
 use crate::error::{BlockingSwitchOutError, os_error};
@@ -66,6 +66,8 @@ pub(super) struct Turn {
     interval: Option<Duration>,
     /// The bits of the budget that are zero when the clock is to be looked at.
     clock_mask: u32,
+    /// The thread has so many greenlets that it pays to fetch them ahead.
+    has_many: bool,
     /// How many jobs at the head of the queue were put there.
     pub(super) at_head: u32,
     /// Something has become due that does not take its turn by when it became so: see `priority`.
@@ -250,7 +252,7 @@ impl EventLoop {
                 return None;
             }
             let job = jobs.pop_front()?;
-            look_ahead(&jobs, &job);
+            look_ahead(&jobs, &job, turn.has_many);
             (turn.spend(), job)
         };
         if looks_at_clock {
@@ -354,6 +356,7 @@ impl EventLoop {
             turn.budget = BATCH + mem::take(&mut turn.at_head);
             turn.began = self.reactor.borrow(py).now();
             turn.interval = None;
+            turn.has_many = lookahead::is_many(thread);
             turn.clock_mask = CLOCK_EVERY - 1;
         }
         loop {
@@ -364,7 +367,7 @@ impl EventLoop {
                 }
                 let mut jobs = self.jobs.borrow_mut(py);
                 let Some(job) = jobs.pop_front() else { return };
-                look_ahead(&jobs, &job);
+                look_ahead(&jobs, &job, turn.has_many);
                 (turn.spend(), job)
             };
             if looks_at_clock {

@@ -7,9 +7,9 @@
 use std::collections::VecDeque;
 
 use super::job::Job;
-use crate::greenlet::GreenletRef;
+use crate::greenlet::{GreenletRef, Thread};
 
-/// Jobs that a queue has at least if this is to be worth it: what fewer greenlets touch stays in the cache.
+/// Greenlets that a thread has at least if this is to be worth it: what fewer touch stays in the cache.
 const MANY: usize = 512;
 
 /// How far ahead each step is.
@@ -17,11 +17,16 @@ const OBJECT: usize = 6;
 const INNER: usize = 4;
 const STACK: usize = 2;
 
+/// Whether a thread has so many.
+pub fn is_many(thread: &Thread) -> bool {
+    thread.roster.len() >= MANY
+}
+
 /// To be called when a job has been taken out of the queue: that one, which tells of what kind the others are likely
 /// to be.
 #[inline]
-pub fn look_ahead(jobs: &VecDeque<Job>, taken: &Job) {
-    if jobs.len() >= MANY && matches!(taken, Job::Resume { .. } | Job::Expire { .. }) {
+pub fn look_ahead(jobs: &VecDeque<Job>, taken: &Job, has_many: bool) {
+    if has_many && matches!(taken, Job::Resume { .. } | Job::Expire { .. }) {
         fetch(jobs);
     }
 }
