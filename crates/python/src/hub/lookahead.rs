@@ -10,7 +10,7 @@ use super::job::Job;
 use crate::greenlet::{GreenletRef, Thread};
 
 /// Greenlets that a thread has at least if this is to be worth it: what fewer touch stays in the cache.
-const MANY: usize = 512;
+pub const MANY: usize = 512;
 
 /// How far ahead each step is.
 const OBJECT: usize = 6;
@@ -42,6 +42,12 @@ fn fetch(jobs: &VecDeque<Job>) {
     if let Some(greenlet) = suspended(jobs, STACK) {
         greenlet.prefetch_stack();
     }
+}
+
+/// The same for some greenlets that are about to be queued, which takes only a look at each.
+pub fn look_ahead_at<'a>(greenlets: impl Iterator<Item = &'a GreenletRef> + Clone) {
+    greenlets.clone().for_each(GreenletRef::prefetch);
+    greenlets.for_each(GreenletRef::prefetch_inner);
 }
 
 /// The greenlet that a job is to go on with.

@@ -42,9 +42,13 @@ impl EventLoop {
         }
         let urgent = self.queued(py).saturating_sub(queued);
         self.to_head(py, urgent);
-        for event in ready.drain(..) {
-            self.take_event(py, event);
+        for events in ready.chunks(AT_ONCE) {
+            self.look_ahead_of_timers(py, events);
+            for event in events {
+                self.take_event(py, *event);
+            }
         }
+        ready.clear();
         let late = self.queued(py).saturating_sub(queued + urgent);
         self.order_by_priority(py, urgent, late);
         *self.buffers.borrow_mut(py) = Some((events, ready));
@@ -70,3 +74,6 @@ impl EventLoop {
         }
     }
 }
+
+/// Timers that are looked at together before the first of them is taken.
+const AT_ONCE: usize = 16;

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use reactor::TimerKey;
+use reactor::{Ready, TimerKey};
 use slab::Slab;
 
 use super::event_loop::EventLoop;
 use super::job::Job;
+use super::lookahead::{MANY, look_ahead_at};
 use super::waiter::Waiter;
 use super::watcher::Watcher;
 use crate::greenlet::GreenletRef;
@@ -62,12 +63,26 @@ impl Timers {
     }
 
     fn take(&mut self, TimerId(id): TimerId) -> Option<Timer> {
-        let (slot, serial) = (id as u32 as usize, (id >> 32) as u32);
+        let slot = slot(id);
         match self.slots.get(slot) {
-            Some(timer) if timer.serial == serial => Some(self.slots.remove(slot)),
+            Some(timer) if timer.serial == (id >> 32) as u32 => Some(self.slots.remove(slot)),
             _ => None,
         }
     }
+
+    /// The greenlet that a token's timer is for, or one that has its slot by now.
+    fn greenlet(&self, token: u64) -> Option<&GreenletRef> {
+        match &self.slots.get(slot(token))?.target {
+            TimerTarget::Waiter(waiter) => Some(waiter.greenlet_ref()),
+            TimerTarget::Start(greenlet) => Some(greenlet),
+            TimerTarget::Watcher(_) | TimerTarget::Timeout(_) => None,
+        }
+    }
+}
+
+/// Where an id, which is the reactor's token, says that its timer is.
+fn slot(id: u64) -> usize {
+    id as u32 as usize
 }
 
 impl EventLoop {
@@ -120,6 +135,18 @@ impl EventLoop {
         };
         let timers = self.timers.borrow(py);
         timers.slots.iter().filter_map(watcher).collect()
+    }
+
+    /// Fetches what `take_timer` will touch for these. With many timers each lies elsewhere, and what one leads to can be
+    /// waited for together with what the others do.
+    pub(super) fn look_ahead_of_timers(&self, py: Python<'_>, events: &[Ready]) {
+        let timers = self.timers.borrow(py);
+        if timers.slots.len() >= MANY {
+            look_ahead_at(events.iter().filter_map(|event| match event {
+                Ready::Timer { token } => timers.greenlet(*token),
+                _ => None,
+            }));
+        }
     }
 
     /// A timer has fired.

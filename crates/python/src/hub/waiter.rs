@@ -51,6 +51,10 @@ impl Waiter {
         self.greenlet.bind(py).clone()
     }
 
+    pub fn greenlet_ref(&self) -> &GreenletRef {
+        &self.greenlet
+    }
+
     /// The greenlet does not wait after all.
     pub fn call_off(self) {
         self.greenlet.inner().wait.call_off();
