@@ -1,6 +1,6 @@
 //! A line that one can leave from the middle.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, ptr};
 
 /// First in, first out. Each entry has a number, by which it can be taken out before its turn; those of one line are
 /// never used again.
@@ -86,6 +86,12 @@ impl<T> Fifo<T> {
             .iter()
             .position(|entry| entry.as_ref().is_some_and(&wanted))?;
         Some(self.first + index as u64)
+    }
+
+    /// Where the oldest lies, for who will soon look at it; null if there is none.
+    #[inline]
+    pub fn oldest(&self) -> *const Option<T> {
+        self.entries.front().map_or(ptr::null(), ptr::from_ref)
     }
 
     /// All with their numbers, the oldest first.

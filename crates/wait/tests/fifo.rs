@@ -56,3 +56,13 @@ fn the_oldest_of_a_kind_is_found_past_holes() {
     assert_eq!(line.find(char::is_ascii_uppercase), Some(3));
     assert_eq!(line.find(char::is_ascii_digit), None);
 }
+
+#[test]
+fn where_the_oldest_lies_is_nowhere_in_an_empty_line() {
+    let mut line = line(&['a', 'b']);
+    let first = line.oldest();
+    assert_eq!(line.pop_before(1), Some('a'));
+    assert_eq!(line.oldest(), first.wrapping_add(1));
+    assert_eq!(line.pop_before(2), Some('b'));
+    assert!(line.oldest().is_null());
+}

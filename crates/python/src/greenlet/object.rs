@@ -186,11 +186,22 @@ impl GreenletRef {
         coro::prefetch(unsafe { (*self.as_ptr()).pimpl });
     }
 
-    /// Has the processor fetch what it touches first when it goes on.
+    /// Has the processor fetch what it touches first when it goes on, and the task, which `prefetch_end` will look at.
     #[inline]
     pub fn prefetch_stack(&self) {
+        if let Some(task) = &self.inner().task {
+            coro::prefetch(&raw const **task);
+        }
         // SAFETY: nobody switches while this reads where the stack was left.
         unsafe { (*self.inner().context.get()).prefetch(STACK_LINES) };
+    }
+
+    /// Has the processor fetch what it touches if it ends.
+    #[inline]
+    pub fn prefetch_end(&self) {
+        if let Some(task) = &self.inner().task {
+            task.prefetch();
+        }
     }
 }
 

@@ -65,6 +65,12 @@ impl Task {
         }
     }
 
+    /// Has the processor fetch what is needed when it ends.
+    pub fn prefetch(&self) {
+        coro::prefetch(self.args.as_ptr());
+        self.links.prefetch();
+    }
+
     /// Called when its turn to start has come. False: it was killed meanwhile.
     pub fn begin(&self) -> bool {
         let due = self.phase.get() == Phase::Scheduled;

@@ -302,6 +302,11 @@ impl WaitQueue {
         queue.line.is_empty() && !queue.told.iter().any(Callback::is_pending)
     }
 
+    /// Has the processor fetch what `notify_all` looks at first.
+    pub fn prefetch(&self) {
+        coro::prefetch(self.queue.inspect(|queue| queue.line.oldest()));
+    }
+
     /// For the garbage collector: the callbacks. (Waiting greenlets hold their own on a stack, and
     /// what was told is in a run queue.)
     pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
