@@ -73,7 +73,8 @@ def test_a_thread_of_a_forked_child_has_the_childs_number():
             thread = threading.Thread(target=lambda: None)
             thread.start()
             thread.join()
-            print(thread.native_id == os.getpid(), type(threading._active_limbo_lock).__name__, flush=True)
+            kind = type(threading._active_limbo_lock).__base__.__name__
+            print(thread.native_id == os.getpid(), kind, flush=True)
             os._exit(0)
         os.waitpid(child, 0)
     """)
@@ -293,6 +294,51 @@ def test_the_lock_of_the_lists_is_taken_again_by_who_has_it():
             print(error)
     """)
         == "True 1\ncannot release un-acquired lock\n"
+    )
+
+
+def test_a_lock_of_the_lists_is_no_other():
+    assert (
+        printed("""
+        from verdigris._threads import make_lists_lock
+        first, second = make_lists_lock(), make_lists_lock()
+        with first:
+            try:
+                second.release()
+            except RuntimeError as error:
+                print(error)
+            first.acquire()
+            first.release()
+        try:
+            first.release()
+        except RuntimeError as error:
+            print(error)
+    """)
+        == "cannot release un-acquired lock\n" * 2
+    )
+
+
+def test_threads_are_numbered_as_ever():
+    assert (
+        printed("""
+        first, second = threading.Thread(), threading.Thread(target=print)
+        numbers = [int(name.removeprefix('Thread-').partition(' ')[0]) for name in (first.name, second.name)]
+        print(numbers[1] - numbers[0], second.name.endswith(' (print)'))
+        number = numbers[1]
+        for template in ('Dummy-%d', 'f\u00fcnf-%d', '%d%%', '100%%-%d', '%5d|'):
+            number += 1
+            assert threading._newname(template) == template % number, template
+        threading._counter = iter((True, -1, 2**70)).__next__
+        print([threading._newname('t%d') for _ in range(3)] == ['t1', 't-1', f't{2**70}'])
+        for wrong in ('no number', '%s%d'):
+            threading._counter = lambda: 1
+            try:
+                threading._newname(wrong)
+            except TypeError as error:
+                print(error)
+    """)
+        == "1 True\nTrue\n"
+        "not all arguments converted during string formatting\nnot enough arguments for format string\n"
     )
 
 

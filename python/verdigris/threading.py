@@ -6,8 +6,8 @@ import threading as _native
 import weakref
 
 from . import thread as _thread
-from ._core import _NativeRLock, _ThreadHandle, current_thread, getcurrent
-from ._threads import Threads, make_invoke_excepthook
+from ._core import _ThreadHandle, current_thread, getcurrent, new_thread_name
+from ._threads import Threads, make_invoke_excepthook, make_lists_lock
 from .event import Event
 from .local import local
 from .monkey._apply import is_object_patched
@@ -28,9 +28,11 @@ _native_thread_shutdown = getattr(_native, "_thread_shutdown", None)
 _native_main_thread = _native.main_thread()
 _native_set_name = getattr(_native, "_set_name", None)
 
-_active_limbo_lock = _NativeRLock()
+
+_active_limbo_lock = make_lists_lock()
 _dangling = Threads()
 _make_invoke_excepthook = make_invoke_excepthook
+_newname = new_thread_name
 
 # threading.RLock() then makes the class written in Python, over our Lock and get_ident.
 _CRLock = None
@@ -104,7 +106,7 @@ def _stay_alive():
     `threading` has made a new lock for its lists, but not of the kind that native threads need.
     """
     if is_object_patched("threading", "_active_limbo_lock"):
-        _native._active_limbo_lock = _NativeRLock()
+        _native._active_limbo_lock = make_lists_lock()
     thread = _native._active.get(get_ident())
     # Python 3.14 calls it by another name than 3.13.
     handle = getattr(thread, "_os_thread_handle", None) or getattr(thread, "_handle", None)

@@ -6,10 +6,7 @@
 //! for a daemon thread that had greenlets. [`call`] keeps the Rust below it out of sight of that
 //! unwinding. (A thread that comes back from PyO3's `detach` then is hung by PyO3.)
 
-#![expect(
-    unsafe_code,
-    reason = "the Sync promise of GilCell; reference counts"
-)]
+#![expect(unsafe_code, reason = "the Sync promise of GilCell; reference counts")]
 
 use std::cell::{Ref as CellRef, RefCell, RefMut};
 use std::ffi::CStr;

@@ -55,6 +55,7 @@ TABLE = {
                 "_dangling",
                 "_make_invoke_excepthook",
                 "_make_thread_handle",
+                "_newname",
                 "_set_name",
                 "_set_sentinel",
                 # The part of it that waits is a function of its own from 3.13 on.

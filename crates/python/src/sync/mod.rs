@@ -52,6 +52,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     fresh_refs::register(module.py())?;
     module.add_class::<fresh_refs::FreshRefs>()?;
     module.add_function(wrap_pyfunction!(current::get_ident, module)?)?;
+    module.add_function(wrap_pyfunction!(threading::new_thread_name, module)?)?;
     module.add_function(wrap_pyfunction!(threading::current_thread, module)?)?;
     module.add_function(wrap_pyfunction!(threading::start_joinable_thread, module)?)?;
     module.add_function(wrap_pyfunction!(threading::thread_methods, module)?)?;

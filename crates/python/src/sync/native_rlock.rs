@@ -19,7 +19,12 @@ use crate::fast_method::{self, FastMethod};
 use crate::greenlet::method::Args;
 
 /// A lock for short with-blocks, that the native thread which has it can take again.
-#[pyclass(frozen, name = "_NativeRLock", module = "verdigris.threading")]
+#[pyclass(
+    frozen,
+    subclass,
+    name = "_NativeRLock",
+    module = "verdigris.threading"
+)]
 #[derive(Default)]
 pub struct NativeRLock {
     // Relaxed is enough for these: the GIL orders all accesses.

@@ -29,6 +29,23 @@ pub fn current_thread(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     }
 }
 
+/// new_thread_name(name_template)
+///
+/// The next name of the kind: the number of the next thread in the place of the `%d` of `name_template`.
+#[pyfunction]
+pub fn new_thread_name<'py>(name_template: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+    let py = name_template.py();
+    let number = global(py, intern!(py, "_counter"))?.call0()?;
+    let prefix = name_template.to_str().ok();
+    let prefix = prefix.and_then(|template| template.strip_suffix("%d"));
+    match (prefix, number.extract::<u64>()) {
+        (Some(prefix), Ok(number)) if !prefix.contains('%') => {
+            Ok(PyString::new(py, &format!("{prefix}{number}")).into_any())
+        }
+        _ => name_template.rem(number),
+    }
+}
+
 /// start_joinable_thread(function, handle=None, daemon=True)
 ///
 /// Runs `function()` in a new greenlet that `handle`, made here if None, can wait for. Returns the handle.
