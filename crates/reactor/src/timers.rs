@@ -1,8 +1,9 @@
 //! Deadlines: who has one, and a wheel (`wheel.rs`) of when they are.
 //!
-//! Most timers are timeouts, and most timeouts are cancelled. So cancelling must not touch the wheel: it empties the
-//! timer's slot, and the wheel's entry, which carries the serial number of the timer it was made for, no longer finds
-//! its owner. When more than half of the wheel is such husks they are swept out, which costs each timer a constant.
+//! Most timers are timeouts, and most timeouts are cancelled. So cancelling must not search the wheel: it takes the entry
+//! out if that is the last one that was made. If not it only empties the timer's slot, and the entry, which carries the
+//! serial number of the timer it was made for, no longer finds its owner. When more than half of the wheel is such husks
+//! they are swept out, which costs each timer a constant.
 
 use std::{mem, time::Duration};
 
@@ -49,7 +50,10 @@ impl Timers {
             return false;
         }
         self.slots.remove(key.slot as usize);
-        if self.wheel.len() > SWEEP_ABOVE && self.wheel.len() > 2 * self.slots.len() {
+        if !self.wheel.undo(key.serial)
+            && self.wheel.len() > SWEEP_ABOVE
+            && self.wheel.len() > 2 * self.slots.len()
+        {
             let slots = &self.slots;
             self.wheel.retain(owner_in(slots));
         }

@@ -91,6 +91,19 @@ impl Wheel {
         self.buckets[number].push(entry);
     }
 
+    /// Takes out the entry of that serial number, if it is the one that was pushed last. False if not, or if others have
+    /// been put in order with it.
+    #[inline]
+    pub(crate) fn undo(&mut self, serial: u64) -> bool {
+        let Some(recent) = self.recent else {
+            return false;
+        };
+        let pile = &mut self.buckets[recent.number].pile;
+        let undone = pile.pop_if(|entry| entry.serial == serial).is_some();
+        self.len -= usize::from(undone);
+        undone
+    }
+
     /// The bucket for a deadline, which will be filled.
     #[inline(never)]
     fn find(&mut self, deadline: u64) -> usize {

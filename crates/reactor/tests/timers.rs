@@ -170,8 +170,10 @@ impl Model {
     }
 
     fn cancel(&mut self) {
-        let index = match self.random(2) {
+        let latest = self.timers.keys().position(|(_, token)| *token == self.set);
+        let index = match self.random(3) {
             0 => 0,
+            1 => latest.unwrap_or(0),
             _ => self.random(self.timers.len().max(1) as u64) as usize,
         };
         if let Some(&name) = self.timers.keys().nth(index) {
