@@ -118,7 +118,8 @@ impl WaitQueue {
         Ok(Place { waiter, number })
     }
 
-    /// Gives up the thread until woken, and leaves.
+    /// Gives up the thread until woken, and leaves. (In its caller: each return after a switch is guessed wrong.)
+    #[inline(always)]
     pub fn stay(&self, py: Python<'_>, place: &Place, limit: &Limit) -> PyResult<Wake> {
         // Another thread may wake us: then a loop that has nothing else to do is not at its end.
         let shared = self
