@@ -123,3 +123,19 @@ def test_a_wrong_size_in_the_environment_is_named_at_import():
     assert result.returncode == 1
     assert "ValueError: the environment variable VERDIGRIS_STACK_SIZE: " in result.stderr
     assert "'plenty'" in result.stderr
+
+
+def test_sharing_stacks_can_be_put_off_or_forbidden():
+    settings = Config()
+    before = settings.share_above
+    try:
+        for given, meant in ((0, 0), ("1000", 1000), ("never", None), (None, None)):
+            settings.share_above = given
+            assert settings.share_above == meant == _core.get_share_above()
+        for wrong in (-1, "few", 2**64):
+            with pytest.raises(ValueError, match="config.share_above: "):
+                settings.share_above = wrong
+    finally:
+        settings.share_above = before
+    code = "import verdigris; from verdigris._core import get_share_above as get; print(get())"
+    assert python("-c", code, env={"VERDIGRIS_SHARE_ABOVE": "never"}).stdout == "None\n"

@@ -95,6 +95,10 @@ int main(void) {
     FIELD(PREVIOUS, previous);
     FIELD(OBJECT, frame_obj);
     FIELD(OWNER, owner);
+#if PY_VERSION_HEX >= 0x030e0000
+    FIELD(STACK_POINTER, stackpointer);
+#endif
+    printf("OBJECT_FRAME %zu\n", offsetof(struct _frame, f_frame));
     VALUE(OWNED_BY_THREAD, FRAME_OWNED_BY_THREAD);
     VALUE(OWNED_BY_GENERATOR, FRAME_OWNED_BY_GENERATOR);
     VALUE(OWNED_BY_FRAME_OBJECT, FRAME_OWNED_BY_FRAME_OBJECT);

@@ -78,7 +78,7 @@ _LAZY = {
 }
 
 
-for _name in ("stack_size", "compact_after"):
+for _name in ("stack_size", "compact_after", "share_above"):
     if _variables.get(f"VERDIGRIS_{_name.upper()}"):
         # Counts whether or not the program ever looks at `config`. Reading it applies it.
         getattr(_import_module(f"{__name__}._settings").config, _name)

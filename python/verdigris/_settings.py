@@ -101,6 +101,16 @@ def whole(value):
     return number
 
 
+def count(value):
+    """A whole number above or at zero, or None or "never"."""
+    if isinstance(value, str) and value.strip().lower() in ("never", "none"):
+        return None
+    number = whole(value)
+    if number is not None and not number < 2**63:
+        raise ValueError(f"must be a number of greenlets: {value!r}")
+    return number
+
+
 def idle_time(value):
     """A number of seconds, or None or "never"."""
     if isinstance(value, str) and value.strip().lower() in ("never", "none"):
@@ -252,6 +262,14 @@ class Config:
         "Seconds, up to twice as many, that a greenlet waits before its stack is compacted: kept in the heap, in a "
         "quarter of the memory, until it goes on. None never does. gevent has no such setting.",
         apply=_core.set_compact_after,
+    )
+    share_above = Setting(
+        "VERDIGRIS_SHARE_ABOVE",
+        _core.get_share_above(),
+        count,
+        "How many greenlets with stacks a thread has before new ones share stacks: while one waits, what it has there "
+        "may be kept in the heap, in a quarter of the memory, and another run. None: never. No such setting in gevent.",
+        apply=_core.set_share_above,
     )
     threadpool = Setting(
         "GEVENT_THREADPOOL", "verdigris.threadpool.ThreadPool", imported(), "The class of `hub.threadpool`."

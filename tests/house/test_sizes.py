@@ -26,7 +26,7 @@ LIMITS = [
 
 # path: (lines, reason). The number is the file's own limit: it may not grow further unseen.
 EXCEPTIONS = {
-    "python/verdigris/_core.pyi": (700, "one flat module, and stubtest looks for a name where it is defined"),
+    "python/verdigris/_core.pyi": (710, "one flat module, and stubtest looks for a name where it is defined"),
 }
 
 

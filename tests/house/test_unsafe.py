@@ -30,6 +30,7 @@ INDEX = (
     "crates/python/src/greenlet/overflow.rs",
     "crates/python/src/greenlet/quick.rs",
     "crates/python/src/greenlet/roster.rs",
+    "crates/python/src/greenlet/shared_stack.rs",
     "crates/python/src/greenlet/spawn_tree.rs",
     "crates/python/src/greenlet/switch.rs",
     "crates/python/src/greenlet/task.rs",

@@ -104,11 +104,17 @@ impl Pool {
         !self.free.is_empty()
     }
 
+    /// Whether a stack is of this pool's sizes.
+    #[must_use]
+    pub fn fits(&self, stack: &Stack) -> bool {
+        stack.shape() == self.shape
+    }
+
     /// Takes back a stack on which nothing runs or is suspended any more. Whatever pool it came from; one of other
     /// sizes than this pool's is dropped.
     #[inline]
     pub fn give(&mut self, mut stack: Stack) {
-        if stack.shape() != self.shape {
+        if !self.fits(&stack) {
             return;
         }
         stack.end_use();

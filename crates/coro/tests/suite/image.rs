@@ -71,6 +71,30 @@ fn an_image_put_back_is_all_that_a_computation_needs() {
 }
 
 #[test]
+fn an_image_may_be_written_to_and_put_back_over_anything() {
+    let (all, mut images) = suspended(1);
+    let first = &all[0];
+    // SAFETY: the computation's image has been taken, so another may have its stack; nothing of that is needed afterwards.
+    unsafe {
+        let stack = first.stack();
+        let low = stack.top().wrapping_sub(first.context().depth(stack));
+        low.write_bytes(0xA5, first.context().depth(stack) + 24);
+    }
+    let mut image = images.remove(0).into_whole();
+    let (range, place) = image.whole().unwrap();
+    assert_eq!(range.end, first.stack().data().0.addr() + 24);
+    // SAFETY: the last word of the data room, at its new place; and nobody needs what lies on the stack.
+    unsafe {
+        place.add(range.len() - 8).cast::<usize>().write(10);
+        image.put_back();
+    }
+    // SAFETY: mapped, and put back just now.
+    let last = unsafe { first.stack().data().0.cast::<usize>().add(2).read() };
+    assert_eq!(last, 10);
+    assert_eq!(first.enter(1), 1 + SUM);
+}
+
+#[test]
 #[cfg_attr(coro_valgrind, ignore = "under Valgrind all words are kept")]
 fn zeros_take_no_room() {
     let (all, images) = suspended(1);

@@ -155,10 +155,9 @@ pub(super) fn get_frame(slf: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     if me.status.get() != Status::Active || is_running(slf) {
         return Ok(py.None());
     }
-    me.restore();
     // SAFETY: suspended, so its state is the saved one, and we hold the GIL.
     let frame = unsafe {
-        let frame = (*me.state.get()).frame_object(ffi::PyThreadState_Get());
+        let frame = me.frame_object(ffi::PyThreadState_Get());
         Bound::from_owned_ptr_or_opt(py, frame)
     };
     Ok(frame.map_or_else(|| py.None(), Bound::unbind))
@@ -227,7 +226,7 @@ pub(super) fn stack_saved(slf: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     let suspended = me.is_active() && !is_running(slf);
     // SAFETY: both are only looked at, and changed by the switch alone.
     let depth = unsafe {
-        match &*me.stack.as_ptr() {
+        match me.stack() {
             Some(stack) if suspended => (*me.context.get()).depth(stack),
             _ => usize::from(suspended),
         }

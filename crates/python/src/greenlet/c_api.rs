@@ -19,6 +19,7 @@ use super::method::enter;
 use super::object::{self, Status, is_greenlet, of};
 use super::switch::{self, Payload};
 use super::thread::{Thread, refuse_at_exit};
+use super::throw;
 use crate::error::{GreenletError, GreenletExit};
 
 const NAME: &CStr = c"greenlet._C_API";
@@ -101,7 +102,7 @@ unsafe extern "C" fn throw(
         enter(ptr::null_mut(), |py| {
             let target = greenlet(py, target)?;
             let part = |object| Bound::from_borrowed_ptr_or_opt(py, object);
-            let error = switch::exception(py, part(kind), part(value), part(traceback))?;
+            let error = throw::exception(py, part(kind), part(value), part(traceback))?;
             switch::deliver(&target, Payload::Error(error)).map(Bound::into_ptr)
         })
     }

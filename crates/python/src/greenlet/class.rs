@@ -21,7 +21,7 @@ use super::object::{
     PyGreenlet, Status, alloc, inner, of, tp_clear, tp_dealloc, tp_finalize, tp_traverse,
 };
 use super::thread::Thread;
-use super::{quick, switch};
+use super::{quick, throw};
 use crate::error::{GreenletError, GreenletExit};
 
 /// The type object, made once.
@@ -189,7 +189,7 @@ unsafe extern "C" fn tp_repr(slf: *mut ffi::PyObject) -> *mut ffi::PyObject {
     unsafe { repr_getter(slf, ptr::null_mut()) }
 }
 
-fastcall!(method_throw, switch::throw_method);
+fastcall!(method_throw, throw::throw_method);
 fastcall!(method_getstate, refuse_pickle);
 getter!(getter_dead, |slf| {
     let dead = of(slf).life() == Status::Dead;

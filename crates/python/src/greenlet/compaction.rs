@@ -70,16 +70,16 @@ impl Round {
         for greenlet in &part.greenlets {
             // SAFETY: what is in the roster is alive, and no Python runs here, so it stays so.
             let me = unsafe { inner(*greenlet) };
-            let Some(number) = me.wait.pending().filter(|_| !me.is_compacted()) else {
+            let Some(number) = me.wait.pending().filter(|_| !me.is_out()) else {
                 continue;
             };
             if !all && me.seen_at.replace(number) != number {
                 self.newcomers += 1;
-            } else if let Some(stack) = take_image(thread, me) {
+            } else if let Some(stack) = take_off(thread, me) {
                 stacks.push(stack);
             }
         }
-        // SAFETY: the images were taken just now, no Python ran since, and `Inner::restore` puts them back.
+        // SAFETY: the images were taken just now, no Python ran since, and `Inner::put_back` puts them back.
         unsafe { coro::release(&mut stacks) };
         self.compacted += stacks.len();
         self.next = part.next.unwrap_or(0);
@@ -87,53 +87,34 @@ impl Round {
     }
 }
 
-/// Copies what a greenlet has on its stack. None if it has to stay there.
-fn take_image<'a>(thread: &Thread, me: &'a Inner) -> Option<&'a Stack> {
-    // SAFETY: it is of this thread and not the running one, so nothing changes its stack, state and context meanwhile;
-    // and the stack is in place.
-    unsafe {
-        if me.status.get() != Status::Active || ptr::eq(me, inner(thread.current.get())) {
-            return None;
-        }
-        let stack = (*me.stack.as_ptr()).as_ref()?;
-        let (frame, data_top) = (*me.state.get()).extent(stack)?;
-        let (data, room) = stack.data();
-        let data = data.addr()..data.addr() + room;
-        if !frames::are_private(frames::innermost(frame), &data) {
-            return None;
-        }
-        me.image
-            .set(Some(Image::take(stack, &*me.context.get(), data_top)?));
-        Some(stack)
+/// Takes a greenlet off its stack. None if it has to stay there.
+fn take_off<'a>(thread: &Thread, me: &'a Inner) -> Option<&'a Stack> {
+    // SAFETY: the running greenlet is alive.
+    let running = unsafe { inner(thread.current.get()) };
+    if me.status.get() != Status::Active || ptr::eq(me, running) {
+        return None;
     }
+    let stack = me.stack()?;
+    // SAFETY: it is of this thread and not the running one, so it is suspended; and the stack is in place.
+    me.image.set(Some(unsafe { me.private_image(stack) }?));
+    me.leave_shared();
+    Some(stack)
 }
 
 impl Inner {
-    #[inline(always)]
-    fn is_compacted(&self) -> bool {
-        // SAFETY: only looked at.
-        unsafe { (*self.image.as_ptr()).is_some() }
-    }
-
-    /// Puts back what compaction has taken off its stack, if it has. To be called before anything looks there.
-    #[inline(always)]
-    pub fn restore(&self) {
-        if self.is_compacted() {
-            self.put_back();
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn put_back(&self) {
-        // SAFETY: the stack is only looked at; the image is of it, and the greenlet has not run since.
+    /// A copy of what it has on its stack. None if it has to stay there, as others can reach its frames; or for want of memory.
+    ///
+    /// # Safety
+    /// It is suspended on that stack, and what it has there is in place.
+    pub unsafe fn private_image(&self, stack: &Stack) -> Option<Image> {
+        // SAFETY: by contract; nothing changes its stack, state and context meanwhile.
         unsafe {
-            if let Some(stack) = &*self.stack.as_ptr()
-                && let Some(image) = self.image.take()
-            {
-                stack.restore_guard();
-                image.put_back();
-            }
+            let (frame, data_top) = (*self.state.get()).extent(stack)?;
+            let (data, room) = stack.data();
+            let data = data.addr()..data.addr() + room;
+            frames::are_private(frames::innermost(frame), &data)
+                .then(|| Image::take(stack, &*self.context.get(), data_top))
+                .flatten()
         }
     }
 }

@@ -4,6 +4,9 @@
 //! greenlet can come to read them in two ways only: by a frame object, which points to its frame until that has
 //! returned; and by the frame of a generator or coroutine, which lies in the heap and points to the frame that runs it.
 //!
+//! Where such a greenlet's stack is needed by another one nevertheless (`shared_stack.rs`), its frames are moved to where they can be
+//! read meanwhile, and back before it goes on: [`move_chain`] has those who point to them point to the new place.
+//!
 //! And the garbage collector strings the objects that it looks at on lists, which begin and end on the C stack of whoever
 //! runs it. A finalizer that it calls may wait, and whoever frees one of those objects meanwhile writes to its neighbours.
 //!
@@ -13,6 +16,7 @@
 
 use std::ffi::c_int;
 use std::ops::Range;
+use std::ptr;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -48,6 +52,75 @@ pub unsafe fn are_private(innermost: *mut u8, room: &Range<usize>) -> bool {
         }
     }
     true
+}
+
+/// Part of a stack, which has been copied word for word and is to be read at its new place from now on; or back.
+pub struct Move {
+    pub from: Range<usize>,
+    pub to: *mut u8,
+}
+
+impl Move {
+    /// The way back.
+    pub fn reversed(&self) -> Self {
+        let to = ptr::with_exposed_provenance_mut(self.from.start);
+        let start = self.to.expose_provenance();
+        Self {
+            from: start..start + self.from.len(),
+            to,
+        }
+    }
+
+    /// Where what was at an address is now.
+    pub fn of(&self, at: *mut u8) -> *mut u8 {
+        match self.from.contains(&at.addr()) {
+            true => self.to.wrapping_add(at.addr() - self.from.start),
+            false => at,
+        }
+    }
+}
+
+/// Has everything that refers to the frames of a suspended greenlet find them at their new places: frame objects, and frames
+/// themselves, of which those of generators lie elsewhere and stay there. `kept` is what was saved of the greenlet, as for
+/// [`innermost`], before the move.
+///
+/// # Safety
+/// Both places are readable, and the new one is writable and has the contents already. The frames are all of the greenlet's, with their
+/// owners.
+pub unsafe fn move_chain(kept: *mut u8, by: &Move) {
+    // SAFETY: a chain of live frames that ends in null, read at the places that they have now; the offsets are those of the
+    // headers. Who refers to a frame has done so at its old place, and is told the new one.
+    unsafe {
+        #[cfg(not(Py_3_13))]
+        shift(by.of(kept), layout::CFRAME_CURRENT, by);
+        let mut frame = innermost(by.of(kept));
+        while !frame.is_null() {
+            let owner = usize::from(frame.add(layout::OWNER).read());
+            let object: *mut u8 = match owner == layout::OWNED_BY_THREAD {
+                true => *pointer(frame, layout::OBJECT),
+                false => ptr::null_mut(),
+            };
+            if !object.is_null() {
+                shift(object, layout::OBJECT_FRAME, by);
+            }
+            #[cfg(Py_3_14)]
+            shift(frame, layout::STACK_POINTER, by);
+            shift(frame, layout::PREVIOUS, by);
+            frame = *pointer(frame, layout::PREVIOUS);
+        }
+    }
+}
+
+/// Has a field point to where what it points to has gone.
+///
+/// # Safety
+/// `offset` is that of a pointer in what `at` points to.
+unsafe fn shift(at: *mut u8, offset: usize, by: &Move) {
+    // SAFETY: by contract.
+    unsafe {
+        let field = pointer(at, offset);
+        *field = by.of(*field);
+    }
 }
 
 /// Whether a collection of garbage is under way, in whatever greenlet of whatever thread.

@@ -1,9 +1,9 @@
 //! Raw greenlets: what greenlet 3.5 calls `greenlet.greenlet`, on stacks of their own.
 //!
-//! `object` is a greenlet's data and life, `class` its type with its `attributes`, `switch` the one door that every switch goes through, `quick` its two common cases, `entry` what a
+//! `object` is a greenlet's data and life, `class` its type with its `attributes`, `switch` the one door that every switch goes through, `quick` its two common cases, `throw` what brings an exception there, `entry` what a
 //! greenlet runs first and last, `thread_state` the part of CPython's thread state that moves
 //! with a stack, `stack_size` how large those are, `overflow` what is said when one was too small, `compaction` how they are
-//! taken from those that wait for long (`frames` says when that may be), `thread` what is kept for
+//! taken from those that wait for long (`frames` says when that may be), `shared_stack` how greenlets take turns on one, `thread` what is kept for
 //! each thread, with the `roster` of those that have stacks, `thread_end` what becomes of them, `trace` the tracer, `task` what gevent's
 //! `Greenlet` adds, `tracked` what its raw ones add, `spawn_tree` where either comes from.
 
@@ -19,6 +19,7 @@ pub mod object;
 mod overflow;
 mod quick;
 mod roster;
+mod shared_stack;
 mod spawn_tree;
 mod stack_size;
 pub mod switch;
@@ -28,6 +29,7 @@ mod task_methods;
 pub mod thread;
 mod thread_end;
 mod thread_state;
+mod throw;
 pub mod trace;
 mod tracked;
 
@@ -53,6 +55,9 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(compaction::compact, module)?)?;
     module.add_function(wrap_pyfunction!(compaction::get_compact_after, module)?)?;
     module.add_function(wrap_pyfunction!(compaction::set_compact_after, module)?)?;
+    module.add_function(wrap_pyfunction!(shared_stack::get_share_above, module)?)?;
+    module.add_function(wrap_pyfunction!(shared_stack::set_share_above, module)?)?;
+    module.add_function(wrap_pyfunction!(shared_stack::count_evicted, module)?)?;
     module.add_function(wrap_pyfunction!(stack_size::get_stack_size, module)?)?;
     module.add_function(wrap_pyfunction!(stack_size::set_stack_size, module)?)?;
     module.add_function(wrap_pyfunction!(spawn_tree::track_greenlet_tree, module)?)?;

@@ -22,6 +22,7 @@ use wait::WaitCell;
 
 use super::class::base_type;
 use super::roster::Place;
+use super::shared_stack::SharedStack;
 use super::spawn_tree::Origin;
 use super::switch;
 use super::task::Task;
@@ -54,8 +55,10 @@ pub enum Status {
 pub struct Inner {
     pub context: UnsafeCell<Context>,
     pub state: UnsafeCell<StackState>,
-    pub stack: Cell<Option<Stack>>,
-    /// What is on the stack, while it is compacted.
+    /// The stack that it runs on; one of the two, from its start to its end.
+    pub own_stack: Cell<Option<Stack>>,
+    pub shared_stack: Cell<Option<Rc<SharedStack>>>,
+    /// What was on the stack, while it is compacted, or another greenlet is there.
     pub image: Cell<Option<Image>>,
     pub status: Cell<Status>,
     pub is_main: bool,
@@ -64,6 +67,8 @@ pub struct Inner {
     pub parent: Slot,
     pub run: Slot,
     pub wait: WaitCell,
+    /// It waits, and its next turn is queued already.
+    pub is_next: Cell<bool>,
     /// The wait that compaction has found it at last.
     pub seen_at: Cell<u64>,
     pub task: Option<Box<Task>>,
@@ -76,7 +81,8 @@ impl Inner {
         Self {
             context: UnsafeCell::new(Context::empty()),
             state: UnsafeCell::new(StackState::new()),
-            stack: Cell::new(None),
+            own_stack: Cell::new(None),
+            shared_stack: Cell::new(None),
             image: Cell::new(None),
             status: Cell::new(if is_main { Status::Active } else { Status::New }),
             is_main,
@@ -85,6 +91,7 @@ impl Inner {
             parent: Slot::empty(),
             run: Slot::empty(),
             wait: WaitCell::default(),
+            is_next: Cell::new(false),
             seen_at: Cell::new(0),
             task,
             spawned: OnceCell::new(),
@@ -192,8 +199,13 @@ impl GreenletRef {
         if let Some(task) = &self.inner().task {
             coro::prefetch(&raw const **task);
         }
-        // SAFETY: nobody switches while this reads where the stack was left.
-        unsafe { (*self.inner().context.get()).prefetch(STACK_LINES) };
+        // SAFETY: nobody switches while this reads where the stack was left, or what was copied of it.
+        unsafe {
+            match &*self.inner().image.as_ptr() {
+                Some(image) => image.prefetch(),
+                None => (*self.inner().context.get()).prefetch(STACK_LINES),
+            }
+        }
     }
 
     /// Has the processor fetch what it touches if it ends.
@@ -335,12 +347,9 @@ pub(super) unsafe extern "C" fn tp_dealloc(slf: *mut ffi::PyObject) {
         let pimpl = ptr::replace(&raw mut (*greenlet).pimpl, ptr::null_mut());
         if !pimpl.is_null() {
             let inner = Box::from_raw(pimpl);
-            if inner.status.get() == Status::Active
-                && let Some(stack) = inner.stack.take()
-            {
-                // It could not be unwound: frames on it may still be referred to, so the memory
-                // must stay.
-                std::mem::forget(stack);
+            if inner.status.get() == Status::Active {
+                // It could not be unwound.
+                inner.abandon_stack();
             }
             let context = (*inner.state.get()).replace_context(ptr::null_mut());
             let parent = inner.parent.take();

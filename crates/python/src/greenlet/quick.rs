@@ -30,6 +30,7 @@ pub unsafe extern "C" fn switch_fast(
         if names.is_null()
             && nargs <= 1
             && me.status.get() == Status::Active
+            && !me.is_out()
             && let Some(thread) = me.thread()
             && thread.tstate.get() == ffi::PyThreadState_Get()
         {

@@ -90,6 +90,12 @@ impl Roster {
         }
     }
 
+    /// For how many more there is room, after a peak.
+    pub fn spare(&self) -> usize {
+        let places = self.0.borrow();
+        places.all.capacity() + places.holes - places.all.len()
+    }
+
     /// Gives back what it has taken at a peak.
     pub fn shrink(&self) {
         let mut places = self.0.borrow_mut();

@@ -12,18 +12,18 @@ use std::ffi::c_int;
 use std::ptr;
 
 use coro::Context;
-use pyo3::exceptions::{PyMemoryError, PyTypeError};
+use pyo3::exceptions::PyMemoryError;
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyDict, PyTuple};
 
 use super::attributes::owner;
 use super::entry;
 use super::method::Args;
 use super::object::{PyGreenlet, Status, inner, of};
 use super::thread::{Start, Thread, share};
-use super::thread_state;
+use super::thread_state::{self, Tracing};
 use super::trace;
 use crate::error::{GreenletError, GreenletExit, ThreadExit};
 use crate::gil::Ref;
@@ -51,18 +51,45 @@ pub unsafe fn transfer(thread: &Thread, target: *mut PyGreenlet, value: Carried)
             return landed_at_home(thread, target, value);
         }
         let (from, to) = (inner(origin), inner(target));
-        to.restore();
+        if to.is_out() && !to.put_back(from) {
+            (*from.state.get()).save(thread.tstate.get());
+            be_carried(thread, target, value);
+            return landed(thread);
+        }
         thread.current.set(target);
         thread.origin.set(origin);
         thread.value.set(value);
         (*from.state.get()).save(thread.tstate.get());
-        (*to.state.get()).load(thread.tstate.get());
+        (*to.state.get()).load(thread.tstate.get(), Tracing::of(thread.tstate.get()));
         Context::switch(
             from.context.get(),
             to.context.get(),
             ptr::from_ref(thread).expose_provenance(),
         );
         landed(thread)
+    }
+}
+
+/// Switches to a greenlet that was started on the very stack on which this is called, by way of the carrier, which copies one out
+/// and the other in.
+///
+/// # Safety
+/// As for `transfer`; the running greenlet's state has been saved, or it is dead.
+#[cold]
+#[inline(never)]
+unsafe fn be_carried(thread: &Thread, target: *mut PyGreenlet, value: Carried) {
+    // SAFETY: as in `transfer`; the carrier loads the target's state.
+    unsafe {
+        let origin = thread.current.get();
+        thread.current.set(target);
+        thread.origin.set(origin);
+        thread.value.set(value);
+        let carrier = thread.lodgings.carrier(inner(origin), inner(target));
+        Context::switch(
+            inner(origin).context.get(),
+            carrier,
+            ptr::from_ref(thread).expose_provenance(),
+        );
     }
 }
 
@@ -75,13 +102,15 @@ pub unsafe fn depart(thread: &Thread, target: *mut PyGreenlet, value: Carried) -
     unsafe {
         let origin = thread.current.get();
         let (from, to) = (inner(origin), inner(target));
-        to.restore();
         ffi::Py_INCREF(target.cast());
+        (*from.state.get()).keep_context(thread.tstate.get());
+        if to.is_out() && !to.put_back(from) {
+            be_carried(thread, target, value);
+        }
         thread.current.set(target);
         thread.origin.set(origin);
         thread.value.set(value);
-        (*from.state.get()).keep_context(thread.tstate.get());
-        (*to.state.get()).load(thread.tstate.get());
+        (*to.state.get()).load(thread.tstate.get(), Tracing::of(thread.tstate.get()));
         Context::switch(
             from.context.get(),
             to.context.get(),
@@ -117,11 +146,9 @@ unsafe fn landed_slowly(thread: &Thread, origin: *mut PyGreenlet, value: Carried
     // SAFETY: the origin is kept alive by the reference that is ours.
     unsafe {
         let from = inner(origin);
-        if from.status.get() == Status::Dead
-            && let Some(stack) = from.stack.take()
-        {
+        if from.status.get() == Status::Dead {
             // Nothing runs on it any more: the origin's last act was the switch to here.
-            thread.pool.borrow_mut().give(stack);
+            from.give_up_stack(thread);
         }
         let value = match thread.attention.get() {
             true => attend(thread, origin, value),
@@ -237,17 +264,20 @@ pub(super) fn launch(
     depth: c_int,
 ) -> PyResult<()> {
     let me = of(target);
-    let stack = thread.take_stack().map_err(|error| {
-        PyMemoryError::new_err(format!("no memory for the stack of a greenlet: {error}"))
-    })?;
-    // SAFETY: the stack is unused, and kept in the greenlet until its last switch; the state lies
+    match thread.lodgings.find(thread, me) {
+        Some(shared) => me.move_in(shared),
+        None => me.own_stack.set(Some(thread.take_stack().map_err(|error| {
+            PyMemoryError::new_err(format!("no memory for the stack of a greenlet: {error}"))
+        })?)),
+    }
+    let stack = me.stack().expect("it has got one just now");
+    // SAFETY: the stack is unused, or free for a newcomer, and kept in the greenlet until its last switch; the state lies
     // in the boxed Inner, which does not move.
     unsafe {
-        (*me.state.get()).begin(&stack, depth, thread.tstate.get());
-        thread_state::set_owner(&stack, target.as_ptr().cast());
-        *me.context.get() = Context::new(&stack, entry::enter);
+        (*me.state.get()).begin(stack, depth, thread.tstate.get());
+        thread_state::set_owner(stack, target.as_ptr().cast());
+        *me.context.get() = Context::new(stack, entry::enter);
     }
-    me.stack.set(Some(stack));
     me.thread.set(Some(share(thread)));
     me.status.set(Status::Active);
     // SAFETY: `target` is a live greenlet that had no stack. `finish` takes it out, or tp_dealloc.
@@ -419,6 +449,9 @@ pub fn resolve<'py>(
                 if me.status.get() != Status::Active {
                     continue;
                 }
+                if me.is_locked_out() {
+                    return Err(locked_out(&at));
+                }
                 let value = match payload.into_value(py) {
                     Ok(value) => value.into_ptr(),
                     Err(error) => {
@@ -432,7 +465,8 @@ pub fn resolve<'py>(
                 let depth = payload.depth(thread);
                 let run = look_up_run(&at)?;
                 payload = payload.for_new(py)?;
-                // Both may have run Python, which may have started or killed this very greenlet,
+                thread.lodgings.prepare(py, thread);
+                // All may have run Python, which may have started or killed this very greenlet,
                 // or changed its parent.
                 if me.status.get() != Status::New {
                     continue;
@@ -467,6 +501,16 @@ pub fn resolve<'py>(
     }
 }
 
+/// The error for a switch to a greenlet that cannot go on before a collection of garbage has ended.
+pub fn locked_out(target: &Bound<'_, PyAny>) -> PyErr {
+    let name = target
+        .repr()
+        .map_or_else(|_| "a greenlet".into(), |text| text.to_string());
+    GreenletError::new_err(format!(
+        "cannot switch to {name}: a finalizer that the garbage collector runs waits on the stack which both were started on"
+    ))
+}
+
 fn check_thread(target: &Bound<'_, PyAny>, current: &Thread) -> PyResult<()> {
     match owner(target) {
         Some(thread) if ptr::eq(thread, current) => Ok(()),
@@ -487,65 +531,6 @@ pub(super) fn switch_method<'py>(
     args: Args<'py>,
 ) -> PyResult<Bound<'py, PyAny>> {
     deliver(slf, Payload::Args(args.tuple_from(0)?, args.dict()?))
-}
-
-/// `greenlet.throw([type, [value, [traceback]]])`.
-pub fn throw_method<'py>(slf: &Bound<'py, PyAny>, args: Args<'py>) -> PyResult<Bound<'py, PyAny>> {
-    if args.keywords() > 0 {
-        return Err(PyTypeError::new_err(
-            "greenlet.throw() takes no keyword arguments",
-        ));
-    }
-    let [kind, value, traceback] = args.bind("throw", ["type", "value", "traceback"])?;
-    let error = exception(slf.py(), kind, value, traceback)?;
-    deliver(slf, Payload::Error(error))
-}
-
-/// The exception that `throw`'s three arguments mean.
-pub fn exception<'py>(
-    py: Python<'py>,
-    kind: Option<Bound<'py, PyAny>>,
-    value: Option<Bound<'py, PyAny>>,
-    traceback: Option<Bound<'py, PyAny>>,
-) -> PyResult<PyErr> {
-    let value = value.filter(|value| !value.is_none());
-    let traceback = traceback.filter(|traceback| !traceback.is_none());
-    let kind = kind.unwrap_or_else(|| py.get_type::<GreenletExit>().into_any());
-    let traceback = match traceback {
-        None => None,
-        Some(traceback) => Some(traceback.cast_into().map_err(|_| {
-            PyTypeError::new_err("throw() third argument must be a traceback object")
-        })?),
-    };
-    let base = py.get_type::<pyo3::exceptions::PyBaseException>();
-    let error = if kind.is_instance(&base)? {
-        if value.is_some() {
-            return Err(PyTypeError::new_err(
-                "instance exception may not have a separate value",
-            ));
-        }
-        PyErr::from_value(kind)
-    } else if let Ok(class) = kind.cast::<PyType>()
-        && class.is_subclass(&base)?
-    {
-        match value {
-            Some(value) if value.is_instance(class)? => PyErr::from_value(value),
-            Some(value) => match value.cast::<PyTuple>() {
-                Ok(args) => PyErr::from_value(class.call1(args)?),
-                Err(_) => PyErr::from_value(class.call1((value,))?),
-            },
-            None => PyErr::from_value(class.call0()?),
-        }
-    } else {
-        return Err(PyTypeError::new_err(format!(
-            "exceptions must be classes, or instances, not {}",
-            kind.get_type().name()?
-        )));
-    };
-    if traceback.is_some() {
-        error.set_traceback(py, traceback);
-    }
-    Ok(error)
 }
 
 /// Throws `exit` into a suspended greenlet of this thread, and comes back here. What it raises

@@ -7,9 +7,9 @@ use pyo3::types::{PyTuple, PyType};
 
 use super::method::Args;
 use super::object::{GreenletRef, Status, of};
-use super::switch::{self};
 use super::task::{Phase, die_unstarted, home, overrides, schedule_kill, task};
 use super::task_class::{construct, construct_for, is_plain};
+use super::throw;
 use crate::gil::{GilCell, Ref, Slot};
 use crate::hub::{Job, Limit, TimerTarget, Wake};
 pub(super) fn spawn<'py>(
@@ -206,17 +206,17 @@ pub(super) fn kill<'py>(slf: &Bound<'py, PyAny>, args: Args<'py>) -> PyResult<Bo
 /// What a greenlet is killed with: the exception, or the TypeError that says that it is none. It
 /// dies either way, as one who kills expects.
 pub fn killer<'py>(py: Python<'py>, exception: Option<Bound<'py, PyAny>>) -> PyErr {
-    switch::exception(py, exception, None, None).unwrap_or_else(|error| error)
+    throw::exception(py, exception, None, None).unwrap_or_else(|error| error)
 }
 
 pub(super) fn throw<'py>(slf: &Bound<'py, PyAny>, args: Args<'py>) -> PyResult<Bound<'py, PyAny>> {
     let py = slf.py();
     if task(slf).cancel_start(py) {
         let [kind, value, traceback] = args.bind("throw", ["type", "value", "traceback"])?;
-        die_unstarted(slf, switch::exception(py, kind, value, traceback)?);
+        die_unstarted(slf, throw::exception(py, kind, value, traceback)?);
         return Ok(py.None().into_bound(py));
     }
-    switch::throw_method(slf, args)
+    throw::throw_method(slf, args)
 }
 
 pub(super) fn rawlink<'py>(

@@ -17,6 +17,7 @@ use pyo3::prelude::*;
 use super::object::{self, PyGreenlet};
 use super::overflow;
 use super::roster::Roster;
+use super::shared_stack::Lodgings;
 use super::stack_size::stack_config;
 use super::thread_state;
 use crate::gil::{Ref, Slot};
@@ -58,6 +59,8 @@ pub struct Thread {
     pub attention: Cell<bool>,
     pub main: Slot,
     pub pool: RefCell<Pool>,
+    /// Stacks that new greenlets may share.
+    pub lodgings: Lodgings,
     /// Greenlets that another thread dropped: only this one can unwind them.
     abandoned: RefCell<Vec<Ref>>,
     /// Those that have a stack.
@@ -187,6 +190,7 @@ impl Thread {
                 attention: Cell::new(false),
                 main: Slot::empty(),
                 pool: RefCell::new(pool),
+                lodgings: Lodgings::default(),
                 abandoned: RefCell::new(Vec::new()),
                 roster: Roster::default(),
                 ending: Cell::new(false),

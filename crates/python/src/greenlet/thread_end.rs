@@ -54,6 +54,7 @@ impl Thread {
             }
         }
         self.alive.set(false);
+        self.lodgings.close();
         // Greenlets that live on keep the Thread, and it need not keep the memory of the others.
         if let Ok(empty) = Pool::new(stack_config()) {
             drop(self.pool.replace(empty));
@@ -134,7 +135,7 @@ impl Thread {
                 let me = inner(current.as_ptr().cast());
                 me.status.set(Status::Dead);
                 (*me.state.get()).replace_context(ptr::null_mut());
-                std::mem::forget(me.stack.take());
+                std::mem::forget((me.own_stack.take(), me.shared_stack.take()));
             }
         }
     }

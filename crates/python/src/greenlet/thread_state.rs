@@ -255,17 +255,16 @@ impl StackState {
     /// Makes this greenlet's stack the one that the thread state speaks of.
     ///
     /// # Safety
-    /// `tstate` is the current thread state; the state was prepared by `begin` or `save`.
+    /// `tstate` is the current thread state; the state was prepared by `begin` or `save`; `tracing` was asked of whoever
+    /// has run last.
     #[inline(always)]
-    pub unsafe fn load(&mut self, tstate: *mut ffi::PyThreadState) {
+    pub unsafe fn load(&mut self, tstate: *mut ffi::PyThreadState, tracing: Tracing) {
         // SAFETY: as in `save`.
         unsafe {
-            // use_tracing says what the *thread* does, but 3.11 keeps it in the C frame.
             #[cfg(not(Py_3_12))]
-            {
-                let old: *mut u8 = *field(tstate, layout::FRAME);
-                *self.frame.add(layout::CFRAME_USE_TRACING) = *old.add(layout::CFRAME_USE_TRACING);
-            }
+            self.frame.add(layout::CFRAME_USE_TRACING).write(tracing.0);
+            #[cfg(Py_3_12)]
+            let Tracing() = tracing;
             *field(tstate, layout::FRAME) = self.frame;
             *field(tstate, layout::EXC_INFO) = self.exc_info;
             // The reference moves with it: a main greenlet is running when it is freed.
@@ -326,21 +325,45 @@ impl StackState {
         (self.datastack_chunk == stack.data().0).then_some((self.frame, self.datastack_top))
     }
 
+    /// Of a suspended greenlet: how far its frames reach in the stack's data room, whatever lies elsewhere.
+    ///
+    /// # Safety
+    /// `stack` is the greenlet's, and what it has there is in place.
+    pub unsafe fn reach(&self, stack: &Stack) -> *mut u8 {
+        let root = stack.data().0;
+        if self.datastack_chunk == root {
+            return self.datastack_top;
+        }
+        // SAFETY: the header that `begin` has written. CPython has noted in it how many words are in use when it went on to
+        // another chunk.
+        let used = unsafe { root.cast::<usize>().add(CHUNK_TOP).read() };
+        root.wrapping_add(layout::CHUNK_DATA + used * size_of::<usize>())
+    }
+
+    /// What is kept of its innermost frame.
+    pub fn kept_frame(&self) -> *mut u8 {
+        self.frame
+    }
+
     /// The innermost frame of a suspended greenlet, made on demand (a new reference or null).
     ///
     /// On 3.11 all of its frames are made: `f_back` makes them one by one otherwise, an allocation then may collect
     /// garbage, and so run, or end, the very greenlet whose frame it is about to look at.
     ///
     /// # Safety
-    /// `tstate` is the current thread state; the greenlet is suspended.
-    pub unsafe fn frame_object(&self, tstate: *mut ffi::PyThreadState) -> *mut ffi::PyObject {
+    /// `tstate` is the current thread state; the greenlet is suspended; `kept` is its `kept_frame`, or where that is now.
+    pub unsafe fn frame_object(
+        &self,
+        tstate: *mut ffi::PyThreadState,
+        kept: *mut u8,
+    ) -> *mut ffi::PyObject {
         // SAFETY: the frame pointer is put back before anything else can look at it. Making a
         // frame object allocates, and on 3.11 an allocation may collect garbage and so run
         // finalizers with the wrong frame current: the collector is held off meanwhile.
         unsafe {
             let enabled = ffi::PyGC_Disable();
             let running: *mut u8 = *field(tstate, layout::FRAME);
-            *field(tstate, layout::FRAME) = self.frame;
+            *field(tstate, layout::FRAME) = kept;
             let frame = ffi::PyThreadState_GetFrame(tstate);
             *field(tstate, layout::FRAME) = running;
             #[cfg(not(Py_3_12))]
@@ -369,6 +392,32 @@ unsafe fn make_callers(frame: *mut ffi::PyFrameObject) {
         ffi::PyErr_Clear();
     }
 }
+
+/// What the *thread* does, but 3.11 keeps in the C frame of whoever runs: use_tracing.
+#[derive(Clone, Copy)]
+pub struct Tracing(#[cfg(not(Py_3_12))] u8);
+
+impl Tracing {
+    /// Of the running greenlet, or the one that has run last, if its stack is still in place.
+    ///
+    /// # Safety
+    /// `tstate` is the current thread state.
+    #[inline(always)]
+    #[cfg_attr(Py_3_12, expect(unused_variables))]
+    pub unsafe fn of(tstate: *mut ffi::PyThreadState) -> Self {
+        // SAFETY: the thread state points to a C frame of the running stack.
+        #[cfg(not(Py_3_12))]
+        unsafe {
+            let frame: *mut u8 = *field(tstate, layout::FRAME);
+            Self(frame.add(layout::CFRAME_USE_TRACING).read())
+        }
+        #[cfg(Py_3_12)]
+        Self()
+    }
+}
+
+/// Where in the header of a chunk of frames CPython notes how much is in use, in words.
+const CHUNK_TOP: usize = 2;
 
 /// Notes whose `stack` is, in the slot of the frame arena that stays empty, for [`owner_of`].
 ///

@@ -31,6 +31,7 @@ use super::housekeeping::Housekeeping;
 use super::interval::switch_interval;
 use super::io::Sources;
 use super::job::{Job, Throw};
+use super::locked_out::LockedOut;
 use super::lookahead::{self, look_ahead};
 use super::timers::Timers;
 use super::watcher::{Moment, Watcher, Watchers};
@@ -117,6 +118,7 @@ pub struct EventLoop {
     /// What handles errors in place of the hub.
     pub(super) error_handler: GilCell<Option<Ref>>,
     pub(super) timers: GilCell<Timers>,
+    pub(super) locked_out: GilCell<LockedOut>,
     pub(super) housekeeping: GilCell<Housekeeping>,
     pub(super) sources: GilCell<Sources>,
     pub(super) watchers: GilCell<Watchers>,
@@ -238,10 +240,14 @@ impl EventLoop {
             let mut turn = self.turn.borrow_mut(py);
             let mut jobs = self.jobs.borrow_mut(py);
             // What is void is left to the hub, too: dropping it may run a finalizer, which must
-            // not wait in a greenlet that is about to.
+            // not wait in a greenlet that is about to. So is who has to be put back on a stack, which may be this one.
             let direct = match jobs.front() {
-                Some(Job::Resume { greenlet, wait }) => greenlet.inner().wait.is_due(*wait),
-                Some(Job::Expire { greenlet, wait }) => greenlet.inner().wait.is_on(*wait),
+                Some(Job::Resume { greenlet, wait }) => {
+                    greenlet.inner().wait.is_due(*wait) && !greenlet.inner().is_out()
+                }
+                Some(Job::Expire { greenlet, wait }) => {
+                    greenlet.inner().wait.is_on(*wait) && !greenlet.inner().is_out()
+                }
                 // A fresh stack is the hub's business: to map one takes more C stack than to
                 // wait does, and a parked greenlet that has to hold that much takes up a
                 // second page for it.
@@ -314,6 +320,7 @@ impl EventLoop {
         once: bool,
     ) -> PyResult<()> {
         loop {
+            self.readmit(py);
             self.run_jobs(py, thread);
             if let Some(error) = self.ending.borrow_mut(py).take() {
                 return Err(error);
@@ -329,13 +336,15 @@ impl EventLoop {
                 continue;
             }
             let idle = self.queued(py) == 0;
-            if idle && self.turn.borrow(py).references <= 0 {
+            let patience = self.patience(py);
+            if idle && patience.is_none() && self.turn.borrow(py).references <= 0 {
                 return Ok(());
             }
             let restless = idle && self.mark_moment(py, Moment::Idle);
             self.turn.borrow_mut(py).iteration += 1;
             let limit = match idle && !restless && !nowait {
                 false => Some(Duration::ZERO),
+                true if patience.is_some() => patience,
                 true if once => None,
                 true if self.anticipate(py) => Some(Duration::ZERO),
                 true => self.tidy(py)?,
@@ -378,6 +387,9 @@ impl EventLoop {
     }
 
     fn run_job(&self, py: Python<'_>, thread: &Thread, job: Job) {
+        let Some(job) = self.admit(py, job) else {
+            return;
+        };
         match job {
             Job::Resume { .. } | Job::Expire { .. } | Job::Start { .. } => {
                 if let Some(greenlet) = due(job) {
@@ -510,6 +522,7 @@ impl EventLoop {
             ending: GilCell::default(),
             error_handler: GilCell::default(),
             timers: GilCell::default(),
+            locked_out: GilCell::default(),
             housekeeping: GilCell::default(),
             sources: GilCell::default(),
             watchers: GilCell::default(),
@@ -555,6 +568,7 @@ impl EventLoop {
             self.error_handler.borrow_mut(py).take(),
             self.stand_in.borrow_mut(py).take(),
             mem::take(&mut *self.timers.borrow_mut(py)),
+            mem::take(&mut *self.locked_out.borrow_mut(py)),
         );
         drop(dropped);
         let mut turn = self.turn.borrow_mut(py);

@@ -29,7 +29,7 @@ const CALLBACKS: usize = 8192;
 /// How long the hub waits at most for events between two steps.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// After giving back so many stacks, the heap is trimmed, too: there was a peak.
+/// After giving back so many stacks, or when there were so many more greenlets, the heap is trimmed, too: there was a peak.
 const PEAK: usize = 1000;
 
 /// How far it has come.
@@ -46,11 +46,12 @@ impl EventLoop {
     /// Does what is due before the hub waits; returns how long it may wait until the next is. None: for ever.
     pub(super) fn tidy(&self, py: Python<'_>) -> PyResult<Option<Duration>> {
         let now = self.reactor.borrow(py).now();
+        let thread = Thread::current(py)?;
+        let is_over = thread.roster.spare() > thread.roster.len() + PEAK;
         let mut house = self.housekeeping.borrow_mut(py);
         if now < house.due {
-            return Ok(house.awaited.then(|| house.due - now));
+            return Ok((house.awaited || is_over).then(|| house.due - now));
         }
-        let thread = Thread::current(py)?;
         let after = compaction::after();
         if after.is_some() && !house.round.step(py, thread, STEP, false) {
             return Ok(Some(PAUSE));
@@ -61,11 +62,11 @@ impl EventLoop {
         }
         let newcomers = std::mem::take(&mut house.round).newcomers;
         let (given_back, more) = thread.pool.borrow_mut().trim_idle();
-        if given_back > 0 {
+        if given_back > 0 || is_over {
             thread.roster.shrink();
             self.shrink(py);
         }
-        if given_back >= PEAK {
+        if given_back >= PEAK || is_over {
             compaction::trim_heap();
         }
         let period = after.unwrap_or(PERIOD).max(PAUSE);

@@ -18,6 +18,7 @@ mod interval;
 pub mod io;
 mod job;
 mod limit;
+mod locked_out;
 mod lookahead;
 mod native_link;
 mod of_thread;

@@ -157,7 +157,11 @@ impl Waiter {
                     wait: self.number,
                 },
             );
-            return give_up_thread(py);
+            let is_next = &self.greenlet.inner().is_next;
+            is_next.set(true);
+            let outcome = give_up_thread(py);
+            is_next.set(false);
+            return outcome;
         }
         let target = TimerTarget::Waiter(self.clone_ref(py));
         let timer = event_loop.start_timer(py, Limit::duration(seconds), target, keeps_alive);
