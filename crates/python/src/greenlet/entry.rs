@@ -103,6 +103,7 @@ unsafe fn hand_to_parent(
         let parent = inner(parent);
         parent.status.get() == Status::Active
             && parent.thread().is_some_and(|its| ptr::eq(its, thread))
+            && !parent.is_locked_out()
     };
     let mut payload = match payload {
         Payload::Value(value) if !parent.is_null() && is_here(thread) => {

@@ -27,7 +27,7 @@ use super::thread_state::{self, Tracing};
 use super::trace;
 use crate::error::{GreenletError, GreenletExit, ThreadExit};
 use crate::gil::Ref;
-use crate::hub::Job;
+use crate::hub::{Job, bring_later};
 
 /// What a switch brings: an object, or the exception that is set in the thread state.
 pub type Carried = *mut ffi::PyObject;
@@ -450,7 +450,9 @@ pub fn resolve<'py>(
                     continue;
                 }
                 if me.is_locked_out() {
-                    return Err(locked_out(&at));
+                    at = bring_later(thread, &at, payload.into_value(py))?;
+                    payload = Payload::Turn;
+                    continue;
                 }
                 let value = match payload.into_value(py) {
                     Ok(value) => value.into_ptr(),
@@ -499,16 +501,6 @@ pub fn resolve<'py>(
             )
         })?;
     }
-}
-
-/// The error for a switch to a greenlet that cannot go on before a collection of garbage has ended.
-pub fn locked_out(target: &Bound<'_, PyAny>) -> PyErr {
-    let name = target
-        .repr()
-        .map_or_else(|_| "a greenlet".into(), |text| text.to_string());
-    GreenletError::new_err(format!(
-        "cannot switch to {name}: a finalizer that the garbage collector runs waits on the stack which both were started on"
-    ))
 }
 
 fn check_thread(target: &Bound<'_, PyAny>, current: &Thread) -> PyResult<()> {

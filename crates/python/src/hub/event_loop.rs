@@ -412,6 +412,14 @@ impl EventLoop {
                     });
                 }
             }
+            Job::Bring { greenlet, value } => {
+                if greenlet.inner().is_active() {
+                    let value = switch::Payload::Value(value.into_bound(py));
+                    self.dispatch(py, greenlet.bind(py), |greenlet| {
+                        switch::deliver(greenlet, value)
+                    });
+                }
+            }
             Job::Drop { object } => drop(object),
             Job::Fire { watcher, events } => Watcher::fire(watcher.bind(py), events),
             Job::Timeout { timeout } => {

@@ -21,6 +21,8 @@ pub enum Job {
     Start { greenlet: GreenletRef },
     /// An exception to raise in a greenlet. Boxed, since the others are a third as large.
     Throw(Box<Throw>),
+    /// A value to bring to a greenlet, by a switch that somebody could not make at once.
+    Bring { greenlet: GreenletRef, value: Ref },
     /// A reference to be dropped by the hub, which cannot be made to wait by a finalizer.
     Drop { object: Ref },
     /// A `Callback` object, whose `stop()` makes it void.

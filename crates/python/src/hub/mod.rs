@@ -39,6 +39,7 @@ use pyo3::prelude::*;
 pub use event_loop::{EventLoop, HubLink};
 pub use job::{Job, Throw};
 pub use limit::{Limit, truth};
+pub use locked_out::bring_later;
 pub use native_link::NativeLink;
 pub use of_thread::hub_if_exists;
 pub use timers::{TimerId, TimerTarget};

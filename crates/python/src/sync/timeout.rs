@@ -15,8 +15,8 @@ use pyo3::types::{PyBool, PyDict, PyInt, PyString, PyTuple, PyType};
 
 use crate::fast_method::{self, FastClass, FastMethod, Nature};
 use crate::gil::{GilCell, Ref};
-use crate::greenlet::Thread;
 use crate::greenlet::method::Args;
+use crate::greenlet::{GreenletRef, Thread};
 use crate::hub::{EventLoop, Limit, TimerId, TimerTarget};
 
 /// An exception that is raised in the greenlet which started it, when its seconds are over.
@@ -77,6 +77,13 @@ impl Timeout {
         let greenlet = running.greenlet.bind(py);
         slf.call_method1(intern!(py, "_on_expiration"), (greenlet, raised))?;
         Ok(())
+    }
+
+    /// The greenlet that it is to be raised in, while it runs.
+    pub fn greenlet(&self, py: Python<'_>) -> Option<GreenletRef> {
+        let state = self.0.borrow(py);
+        let running = state.running.as_ref()?;
+        GreenletRef::new(running.greenlet.bind(py)).ok()
     }
 
     /// What is raised in its stead.
