@@ -148,7 +148,7 @@ impl Lodgings {
             let at = self.next.get() % open.len();
             self.next.set(at + 1);
             let shared = &open[at];
-            if !thread.pool.borrow().fits(&shared.stack) {
+            if !thread.has_size_of(&shared.stack) {
                 open.swap_remove(at);
             } else if shared.make_room(thread) {
                 return Some(Rc::clone(shared));
@@ -211,8 +211,8 @@ impl Inner {
 
     /// Whether it is out and cannot be put back now: the garbage collector runs on its stack.
     pub fn is_locked_out(&self) -> bool {
-        let occupant = self.shared().and_then(|shared| shared.other_than(self));
-        self.is_out() && occupant.is_some_and(is_collector)
+        let other = |shared: &'_ SharedStack| shared.other_than(self).is_some_and(is_collector);
+        self.is_out() && self.shared().is_some_and(other)
     }
 
     /// On whose account that is, if it is.
@@ -407,9 +407,10 @@ fn is_crowded(thread: &Thread) -> bool {
 /// Whether the garbage collector runs on a greenlet's stack; or may, as nobody has said where it runs.
 fn is_collector(greenlet: &Inner) -> bool {
     let collector = COLLECTOR.load(Relaxed);
-    ptr::eq(collector, greenlet)
-        // SAFETY: the GIL is held by whoever switches greenlets.
-        || collector.is_null() && frames::is_collecting(unsafe { Python::assume_attached() })
+    // SAFETY: the GIL is held by whoever switches greenlets.
+    let is_collecting = || frames::is_collecting(unsafe { Python::assume_attached() });
+    // It is asked in either case: who has taken us out of `gc.callbacks` meanwhile has kept the end from us.
+    (collector.is_null() || ptr::eq(collector, greenlet)) && is_collecting()
 }
 
 /// Has the garbage collector say on whose stack it runs.
@@ -431,10 +432,10 @@ fn watch_collector(py: Python<'_>) -> PyResult<()> {
 #[pyfunction]
 #[expect(unused_variables, reason = "the collector says more than is asked")]
 fn note_collection(py: Python<'_>, phase: &str, info: &Bound<'_, PyAny>) {
-    let collector: *const Inner = match (phase, Thread::current(py)) {
+    let collector: *const Inner = match (phase, Thread::existing(py)) {
         // SAFETY: the running greenlet is alive.
-        ("start", Ok(thread)) => unsafe { inner(thread.current.get()) },
-        ("start", Err(_)) => ptr::dangling(),
+        ("start", Some(thread)) => unsafe { inner(thread.current.get()) },
+        ("start", None) => ptr::dangling(),
         _ => ptr::null(),
     };
     COLLECTOR.store(collector.cast_mut(), Relaxed);

@@ -124,6 +124,38 @@ impl Thread {
         Ok(thread)
     }
 
+    /// The current thread's, if it has had to do with greenlets; no new one is made.
+    pub fn existing(_py: Python<'_>) -> Option<&Thread> {
+        // SAFETY: as in `current` and `change`; the dict is borrowed from the thread state.
+        unsafe {
+            let known = [LATEST.load(Ordering::Relaxed).cast_const(), THREAD.get()];
+            let known = known.into_iter().filter_map(|known| known.as_ref());
+            known
+                .into_iter()
+                .find(|known| known.is_current())
+                .or_else(|| Self::kept_in(ffi::PyThreadState_GetDict()))
+        }
+    }
+
+    /// The one whose capsule a thread state's dict holds, if it does.
+    ///
+    /// # Safety
+    /// `dict` is null or that of the running thread state, and the GIL is held.
+    unsafe fn kept_in<'a>(dict: *mut ffi::PyObject) -> Option<&'a Thread> {
+        // SAFETY: the capsule of that name is ours, and owns the Thread; the dict keeps it until the thread state is cleared.
+        unsafe {
+            if dict.is_null() {
+                return None;
+            }
+            let known = ffi::PyDict_GetItemString(dict, CAPSULE_NAME.as_ptr());
+            if known.is_null() {
+                return None;
+            }
+            let thread = ffi::PyCapsule_GetPointer(known, CAPSULE_NAME.as_ptr());
+            thread.cast::<Thread>().as_ref()
+        }
+    }
+
     /// The current thread's, after killing what other threads left for it: for calls that make
     /// or name greenlets, so that a thread that only does those is not kept from it.
     pub fn attended(py: Python<'_>) -> PyResult<&Thread> {
@@ -169,11 +201,9 @@ impl Thread {
             if dict.is_null() {
                 return Err(PyMemoryError::new_err("the thread state has no dict"));
             }
-            let known = ffi::PyDict_GetItemString(dict, CAPSULE_NAME.as_ptr());
-            if !known.is_null() {
-                let thread = ffi::PyCapsule_GetPointer(known, CAPSULE_NAME.as_ptr());
-                THREAD.set(thread.cast());
-                return Ok(&*thread.cast());
+            if let Some(known) = Self::kept_in(dict) {
+                THREAD.set(known);
+                return Ok(known);
             }
             overflow::watch();
             let pool = Pool::new(stack_config()).map_err(|error| {
@@ -226,6 +256,12 @@ impl Thread {
             *pool = Pool::new(config)?;
         }
         pool.take()
+    }
+
+    /// Whether a stack is of the size that is set now.
+    pub fn has_size_of(&self, stack: &Stack) -> bool {
+        let pool = self.pool.borrow();
+        pool.config() == stack_config() && pool.fits(stack)
     }
 
     /// Whether a greenlet can be started without mapping memory.
