@@ -4,6 +4,7 @@ Whatever is to let them go on meanwhile does so when the collection is over.
 """
 
 import pytest
+
 from programs import output_of
 
 PAIR = """

@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+
 from programs import output_of
 
 DEPTHS = """
