@@ -84,6 +84,7 @@ const FRAME_PROBE: &str = r#"
 #include <stdio.h>
 #include <Python.h>
 #if PY_VERSION_HEX >= 0x030e0000
+#include <internal/pycore_frame.h>
 #include <internal/pycore_interpframe_structs.h>
 #else
 #include <internal/pycore_frame.h>
