@@ -38,6 +38,7 @@ use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::PyList;
 
 use super::frames::{self, Move};
 use super::object::{Inner, Status, inner, of};
@@ -406,26 +407,43 @@ fn is_crowded(thread: &Thread) -> bool {
 
 /// Whether the garbage collector runs on a greenlet's stack; or may, as nobody has said where it runs.
 fn is_collector(greenlet: &Inner) -> bool {
-    let collector = COLLECTOR.load(Relaxed);
     // SAFETY: the GIL is held by whoever switches greenlets.
-    let is_collecting = || frames::is_collecting(unsafe { Python::assume_attached() });
-    // It is asked in either case: who has taken us out of `gc.callbacks` meanwhile has kept the end from us.
-    (collector.is_null() || ptr::eq(collector, greenlet)) && is_collecting()
+    let py = unsafe { Python::assume_attached() };
+    let collector = COLLECTOR.load(Relaxed);
+    if !frames::is_collecting(py) {
+        if !collector.is_null() {
+            // Nobody has said that it has ended.
+            COLLECTOR.store(ptr::null_mut(), Relaxed);
+        }
+        return false;
+    }
+    collector.is_null() || ptr::eq(collector, greenlet) || !is_watched(py)
 }
+
+/// The collector's list of whom to call, and our function in there.
+static WATCH: PyOnceLock<(Py<PyList>, Py<PyAny>)> = PyOnceLock::new();
 
 /// Has the garbage collector say on whose stack it runs.
 fn watch_collector(py: Python<'_>) -> PyResult<()> {
-    static WATCH: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let watch = WATCH.get_or_try_init(py, || {
-        wrap_pyfunction!(note_collection, py).map(|function| function.into_any().unbind())
+    let (callbacks, watch) = WATCH.get_or_try_init(py, || {
+        let gc = py.import(intern!(py, "gc"))?;
+        let callbacks = gc.getattr(intern!(py, "callbacks"))?.cast_into()?.unbind();
+        let watch = wrap_pyfunction!(note_collection, py)?;
+        PyResult::Ok((callbacks, watch.into_any().unbind()))
     })?;
-    let callbacks = py
-        .import(intern!(py, "gc"))?
-        .getattr(intern!(py, "callbacks"))?;
-    if !callbacks.contains(watch)? {
-        callbacks.call_method1(intern!(py, "append"), (watch,))?;
+    if !is_watched(py) {
+        callbacks.bind(py).append(watch)?;
     }
     Ok(())
+}
+
+/// Whether it still does: anybody may take our function from the list, and then what was said last is worth nothing. This
+/// runs no Python.
+fn is_watched(py: Python<'_>) -> bool {
+    WATCH.get(py).is_some_and(|(callbacks, watch)| {
+        let mut all = callbacks.bind(py).iter();
+        all.any(|callback| callback.is(watch))
+    })
 }
 
 /// What the garbage collector calls when it begins and when it has ended, where it runs.
