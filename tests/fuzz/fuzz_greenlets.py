@@ -1,11 +1,14 @@
 """Switches, throws, kills, collections, forks and ends of threads at random, in several threads at once.
 
-    python fuzz_greenlets.py [--seconds 10] [--round 5] [--threads 4] [--seed N] [--part raw|spawned|both] [--real]
+    python fuzz_greenlets.py [--seconds 10] [--round 5] [--threads 4] [--seed N] [--part raw|spawned|both]
+                             [--share N] [--real]
 
 It goes in rounds, at the end of which nothing may be left, and from one to the next nothing may grow: neither memory
 nor, on a debug build of CPython, references. Ends with status 0 and counts, or with status 1 and what was
 inconsistent; a crash or a hang speaks for itself. The same seed gives each thread the same choices, though not the
-same interleaving. --real: the installed greenlet and gevent in place of verdigris, which checks the fuzz itself.
+same interleaving. --share: how many greenlets with stacks a thread has before it lets them share; without it each round
+has a number of its own, and its own pace of compaction. --real: the installed greenlet and gevent in place of
+verdigris, which checks the fuzz itself.
 """
 
 import argparse
@@ -30,6 +33,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=4)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--part", choices=["raw", "spawned", "both"], default="both")
+    parser.add_argument("--share", type=int)
     parser.add_argument("--real", action="store_true")
     return parser.parse_args()
 
@@ -98,6 +102,15 @@ def spawned_round(seed: int, seconds: float, options: argparse.Namespace) -> tup
 PARTS = {"raw": raw_round, "spawned": spawned_round}
 
 
+def settle(options: argparse.Namespace, random: random.Random) -> None:
+    """How greenlets come by their stacks and lose them in the next round."""
+    if not options.real:
+        from verdigris import _core
+
+        _core.set_share_above(random.choice((0, 0, 0, 3, 20, None)) if options.share is None else options.share)
+        _core.set_compact_after(random.choice((None, None, 5, 0)))
+
+
 def main() -> int:
     options = arguments()
     unraisable = prepare(options)
@@ -108,6 +121,7 @@ def main() -> int:
     deadline = time.monotonic() + options.seconds
     while not failed and (left := deadline - time.monotonic()) > 0:
         seconds = min(options.round, left) / len(names)
+        settle(options, random.Random(options.seed + rounds))
         faulthandler.dump_traceback_later(seconds * 4 + 120, exit=True)
         for name in names:
             done, failures = PARTS[name](options.seed + rounds * options.threads, seconds, options)

@@ -11,20 +11,24 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gevent
 from gevent.event import AsyncResult, Event
 from gevent.lock import BoundedSemaphore, RLock
 from gevent.queue import Empty, Queue
+from raw_events import Relics
 from raw_part import Planned, check
+from situations import ENCOUNTERS, SITUATIONS
 
 
 class Task(gevent.Greenlet):  # type: ignore[misc]
-    """One that remembers whether it has begun."""
+    """One that remembers whether it has begun, and whether finalizers may wait in it now."""
 
     begun = False
     killed = False
+    patient = False
 
 
 class Spawned:
@@ -35,6 +39,7 @@ class Spawned:
         self.random = random.Random(seed)
         self.counts: Counter[str] = Counter()
         self.tasks: list[Task] = []
+        self.most = self.random.choice((50, 300))
         self.events = [Event() for _ in range(5)]
         self.results = [AsyncResult() for _ in range(5)]
         self.semaphore = BoundedSemaphore(self.HOLDERS)
@@ -42,6 +47,9 @@ class Spawned:
         self.queue = Queue(10)
         self.holding = self.locked = self.next_item = 0
         self.under_way: set[int] = set()
+        self.relics = Relics()
+        self.generators: list[Any] = []
+        self.meeting: list[Any] = []
         self.over = False
         self.actions: list[Callable[[], Any]] = [
             *[self.spawn] * 3,
@@ -58,6 +66,7 @@ class Spawned:
             self.join,
             self.join_several,
             self.time_out,
+            *[partial(encounter, self) for encounter in ENCOUNTERS],
         ]
         # What takes long, and so is done seldom.
         self.incidents: list[Callable[[], None]] = [self.collect, self.compact, self.fork, self.end_a_thread]
@@ -67,7 +76,8 @@ class Spawned:
         hub.NOT_ERROR = (*hub.NOT_ERROR, Planned)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            self.spawn()
+            for _ in range(self.random.choice((1, 1, 50))):
+                self.spawn()
             gevent.sleep(0)
         self.over = True
         for event in self.events:
@@ -83,13 +93,16 @@ class Spawned:
         while not self.queue.empty():
             self.under_way.remove(self.queue.get_nowait())
         check(not self.under_way, f"the queue lost {len(self.under_way)} items")
+        check(not self.meeting, "somebody who has ended still waits to be met")
+        self.generators.clear()
+        self.relics.frames.clear()
         return self.counts
 
     # A task.
 
     def spawn(self) -> None:
         self.tasks = [task for task in self.tasks if not self.examine(task)]
-        if len(self.tasks) < 100 and not self.over:
+        if len(self.tasks) < self.most and not self.over:
             begin = self.random.choice((Task.spawn, Task.spawn, Task.spawn_later))
             delay = (0.0005,) if begin == Task.spawn_later else ()
             self.tasks.append(begin(*delay, self.live))
@@ -103,13 +116,17 @@ class Spawned:
             for _ in range(self.random.randrange(1, 15)):
                 if self.over:
                     break
-                seldom = self.random.random() < 0.005
-                self.random.choice(self.incidents if seldom else self.actions)()
+                self.random.choice(SITUATIONS)(self)
             if self.random.random() < 0.1:
                 raise Planned
             return "end"
         finally:
             self.counts["ended"] += 1
+
+    def act(self) -> None:
+        """One thing at random."""
+        seldom = self.random.random() < 0.005 and isinstance(gevent.getcurrent(), Task)
+        self.random.choice(self.incidents if seldom else self.actions)()
 
     def examine(self, task: Task) -> bool:
         """Whether it has ended; and if so, that it did in a way that it may."""
@@ -130,12 +147,17 @@ class Spawned:
         return None if task is gevent.getcurrent() else task
 
     def moment(self) -> float:
-        return self.random.choice((0, 0.0001, 0.001))
+        return self.random.choice((0, 0.0001, 0.001, 0.02))
 
     # What tasks do.
 
     def pause(self) -> None:
         gevent.sleep(self.moment())
+        if not self.real:
+            from verdigris import _core
+
+            self.counts["pauses"] += 1
+            self.counts["without a stack of their own"] += _core.count_evicted()
 
     def wait_for_event(self) -> None:
         event = self.random.choice(self.events)
@@ -255,20 +277,16 @@ class Spawned:
         if not child:
             # All that there are in this thread run on in the child.
             self.over = True
-            for task in self.tasks:
+            others = [task for task in self.tasks if task is not gevent.getcurrent()]
+            for task in others:
                 task.killed = True
             new = gevent.spawn(gevent.sleep, 0)
             new.join(timeout=30)
-            gevent.killall(self.tasks, timeout=30)
-            os._exit(
-                0 if new.successful() and all(task.dead for task in self.tasks if not self.is_current(task)) else 1
-            )
+            gevent.killall(others, timeout=30)
+            os._exit(0 if new.successful() and all(task.dead for task in others) else 1)
         _, status = os.waitpid(child, 0)
         check(status == 0, f"a child ended with {os.waitstatus_to_exitcode(status)}")
         self.counts["forks"] += 1
-
-    def is_current(self, task: Task) -> bool:
-        return task is gevent.getcurrent()
 
     def end_a_thread(self) -> None:
         """A thread with a hub of its own leaves tasks behind, one of which has just been given what all wait for."""
