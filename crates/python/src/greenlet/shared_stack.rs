@@ -258,6 +258,7 @@ impl Inner {
 
     /// Has a suspended greenlet that is in place make way for another tenant, whoever can reach its frames.
     fn make_way(&self) {
+        debug_assert!(!is_collector(self), "it cannot make way");
         let Some(shared) = self.shared() else { return };
         // SAFETY: it is suspended, and in place.
         let private = unsafe { self.private_image(&shared.stack) };
@@ -406,7 +407,7 @@ fn is_crowded(thread: &Thread) -> bool {
 }
 
 /// Whether the garbage collector runs on a greenlet's stack; or may, as nobody has said where it runs.
-fn is_collector(greenlet: &Inner) -> bool {
+pub fn is_collector(greenlet: &Inner) -> bool {
     // SAFETY: the GIL is held by whoever switches greenlets.
     let py = unsafe { Python::assume_attached() };
     let collector = COLLECTOR.load(Relaxed);

@@ -26,6 +26,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::object::{Status, inner, of};
+use super::shared_stack::is_collector;
 use super::stack_size::stack_config;
 use super::switch;
 use super::thread::{Thread, refuse_at_exit};
@@ -65,7 +66,10 @@ impl Thread {
     fn unwind(&self, py: Python<'_>) {
         for _ in 0..ROUNDS {
             let mut some = false;
-            for greenlet in self.roster.all(py) {
+            let mut all = self.roster.all(py);
+            // The others may need the stack that the collector runs on.
+            all.sort_by_key(|greenlet| !is_collector(of(greenlet.bind(py))));
+            for greenlet in all {
                 let me = of(greenlet.bind(py));
                 if me.status.get() != Status::Active || self.is_hub(&greenlet) {
                     continue;

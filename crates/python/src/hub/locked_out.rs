@@ -2,7 +2,7 @@
 //!
 //! Their jobs are kept back and tried again a millisecond later, until the collection has ended. What somebody would bring
 //! them by a switch of their own becomes such a job. The collection is in a finalizer that waits; should
-//! that wait for one of those kept back, neither could ever go on, so after a second it gets an error.
+//! that wait for one of those kept back, neither could ever go on, so after a second at one wait it gets an error.
 
 use std::ptr;
 use std::time::Duration;
@@ -21,11 +21,13 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// How long a finalizer may hold up others.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Jobs that are kept back, in the order in which their turns came; and since when there are any.
+/// Jobs that are kept back, in the order in which their turns came.
 #[derive(Default)]
 pub struct LockedOut {
     jobs: Vec<Job>,
-    since: Option<Duration>,
+    /// At which wait the finalizer that holds them up was seen to be, and since when.
+    wait: Option<u64>,
+    since: Duration,
 }
 
 impl EventLoop {
@@ -52,22 +54,25 @@ impl EventLoop {
     pub(super) fn patience(&self, py: Python<'_>) -> Option<Duration> {
         let now = self.reactor.borrow(py).now();
         let mut locked_out = self.locked_out.borrow_mut(py);
-        let Some(first) = locked_out.jobs.first() else {
-            locked_out.since = None;
-            return None;
-        };
+        let first = locked_out.jobs.first()?;
         let collector = ask(py, first, |greenlet| greenlet.locked_out_by(py)).flatten();
-        if now - *locked_out.since.get_or_insert(now) < PATIENCE {
+        let Some(collector) = collector.and_then(|it| GreenletRef::new(&it).ok()) else {
+            return Some(Duration::ZERO);
+        };
+        let wait = collector.inner().wait.pending();
+        if wait.is_none() || locked_out.wait != wait {
+            locked_out.wait = wait;
+            locked_out.since = now;
+        }
+        if now - locked_out.since < PATIENCE {
             return Some(PAUSE);
         }
-        locked_out.since = None;
+        locked_out.wait = None;
         drop(locked_out);
-        if let Some(greenlet) = collector.and_then(|it| GreenletRef::new(&it).ok()) {
-            let error = GreenletError::new_err(
-                "a finalizer that the garbage collector runs has waited for a second on the stack of a greenlet that is to go on",
-            );
-            self.push(py, throw(greenlet, error));
-        }
+        let error = GreenletError::new_err(
+            "a finalizer that the garbage collector runs has waited for a second on the stack of a greenlet that is to go on",
+        );
+        self.push(py, throw(collector, error));
         Some(Duration::ZERO)
     }
 }
