@@ -12,6 +12,7 @@ from raw import GreenletExit, error, greenlet
 from sharing import alone, displace, parked, results_of
 from verdigris import _core
 from verdigris.event import Event
+from verdigris.exceptions import BlockingSwitchOutError
 from verdigris.lock import RLock
 
 COUNT = 5
@@ -221,8 +222,13 @@ def test_their_thread_ends():
     def waits():
         try:
             Event().wait()
-        except GreenletExit:
-            log.append("finalizer")
+        except (GreenletExit, BlockingSwitchOutError) as failure:
+            log.append(type(failure).__name__)
+
+    def collecting(go):
+        go.wait()
+        litter(2, waits)
+        gc.collect()
 
     def body(number):
         try:
@@ -233,7 +239,7 @@ def test_their_thread_ends():
     def work():
         go = Event()
         parked(MANY, body)
-        verdigris.spawn(collects, 1, go, waits)
+        verdigris.spawn(collecting, go)
         verdigris.sleep(0)
         displace()
         go.set()
@@ -244,8 +250,8 @@ def test_their_thread_ends():
     thread.start()
     thread.join()
     verdigris.sleep(0.001)
-    assert log.count("finalizer") > 0
-    assert sorted(number for number in log if number != "finalizer") == list(range(MANY))
+    assert log[:2] == ["GreenletExit", "BlockingSwitchOutError"]
+    assert sorted(log[2:]) == list(range(MANY))
 
 
 @alone
