@@ -174,6 +174,25 @@ print(one.get())
     assert outcome_of(program) == words
 
 
+def test_the_finalizer_waits_elsewhere_than_in_the_hub():
+    program = """
+def joins():
+    one.join()
+
+def switches():
+    try:
+        greenlet(joins).switch()
+    except greenlet.error as error:
+        print(str(error).partition(" has ")[2])
+
+(one, go_one), (other, go_other) = pair(lambda: "done", lambda: collect(switches))
+go_other.set()
+go_one.set()
+print(one.get(timeout=20))
+"""
+    assert outcome_of(program) == "waited for a second on the stack of a greenlet that is to go on\ndone"
+
+
 def test_nobody_says_that_the_collection_has_ended():
     program = """
 def clears():

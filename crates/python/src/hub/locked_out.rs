@@ -25,8 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub struct LockedOut {
     jobs: Vec<Job>,
-    /// At which wait the finalizer that holds them up was seen to be, and since when.
-    wait: Option<u64>,
+    /// At which wait the finalizer that holds them up was seen to be (in it, None: elsewhere than in the hub), and since when.
+    wait: Option<Option<u64>>,
     since: Duration,
 }
 
@@ -59,9 +59,11 @@ impl EventLoop {
         let Some(collector) = collector.and_then(|it| GreenletRef::new(&it).ok()) else {
             return Some(Duration::ZERO);
         };
-        let wait = collector.inner().wait.pending();
-        if wait.is_none() || locked_out.wait != wait {
-            locked_out.wait = wait;
+        let its = &collector.inner().wait;
+        let wait = its.pending();
+        let has_ended = wait.is_none() && !its.is_idle();
+        if has_ended || locked_out.wait != Some(wait) {
+            locked_out.wait = Some(wait);
             locked_out.since = now;
         }
         if now - locked_out.since < PATIENCE {
