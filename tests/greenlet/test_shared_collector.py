@@ -1,4 +1,4 @@
-"""Greenlets that take turns on a stack, as the interpreter's own tools see them: frames, generators, the collector."""
+"""Greenlets that take turns on a stack, and the garbage collector, which runs on that of one of them."""
 
 from programs import output_of
 
