@@ -20,6 +20,7 @@
 
 #![expect(unsafe_code, reason = "reads and writes the memory of stacks")]
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use crate::arch;
@@ -149,33 +150,53 @@ const PREFETCHED: usize = 1280;
 /// What `Content::Packed` holds of these words. None for want of memory.
 fn pack(words: &[u64]) -> Option<Box<[u32]>> {
     let most = words.len().div_ceil(CHUNK) * MASKS + 2 * words.len() + 1;
-    let mut halves = Vec::new();
-    halves.try_reserve_exact(most).ok()?;
-    halves.resize(most, 0);
+    // An ordinary wait needs no more memory than what it is kept in.
+    let (mut small, mut large) = ([MaybeUninit::<u32>::uninit(); 1024], Vec::new());
+    let room = match small.get_mut(..most) {
+        Some(room) => room,
+        None => {
+            large.try_reserve_exact(most).ok()?;
+            &mut large.spare_capacity_mut()[..most]
+        }
+    };
+    let start: *mut u32 = room.as_mut_ptr().cast();
     let (mut end, mut last) = (0, 0);
     for chunk in words.chunks(CHUNK) {
         let masks = end;
         end += MASKS;
         let (mut kept, mut differs) = (0, 0);
-        // Without a branch, which would be guessed wrong at every third word: all is written, and kept if the end moves.
+        // Without a branch, which would be guessed wrong at every third word, and without looking at a bound: all is
+        // written, and kept if the end moves. Takes two thirds of the time.
         for (at, word) in chunk.iter().enumerate() {
             let [low, high] = split(*word);
             let is_kept = is_kept(*word);
             let is_other = is_kept & (high != last);
-            halves[end] = low;
-            end += usize::from(is_kept);
-            halves[end] = high;
-            end += usize::from(is_other);
+            // SAFETY: the end has moved by two at most for each word before, and by the masks of the chunks: it is below `most`,
+            // and so is the place after it.
+            unsafe {
+                start.add(end).write(low);
+                end += usize::from(is_kept);
+                start.add(end).write(high);
+                end += usize::from(is_other);
+            }
             last = if is_kept { high } else { last };
             kept |= u64::from(is_kept) << at;
             differs |= u64::from(is_other) << at;
         }
-        halves[masks..masks + 2].copy_from_slice(&split(kept));
-        halves[masks + 2..masks + 4].copy_from_slice(&split(differs));
+        for (at, half) in [split(kept), split(differs)]
+            .as_flattened()
+            .iter()
+            .enumerate()
+        {
+            // SAFETY: room was left for them.
+            unsafe { start.add(masks + at).write(*half) };
+        }
     }
+    // SAFETY: all up to there has been written.
+    let halves = unsafe { std::slice::from_raw_parts(start, end) };
     let mut exact = Vec::new();
     exact.try_reserve_exact(end).ok()?;
-    exact.extend_from_slice(&halves[..end]);
+    exact.extend_from_slice(halves);
     Some(exact.into_boxed_slice())
 }
 

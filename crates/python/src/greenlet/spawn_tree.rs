@@ -5,10 +5,11 @@
 
 #![expect(unsafe_code, reason = "frames are walked through the C API")]
 
-use std::cell::Cell;
+use std::cell::OnceCell;
 use std::ffi::c_int;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use pyo3::ffi;
 use pyo3::intern;
@@ -17,7 +18,7 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 
 use super::object::GreenletRef;
 use super::task::lookup;
-use crate::gil::{Ref, Slot};
+use crate::gil::{GilCell, Ref, Slot};
 
 /// What is noted when a `Greenlet` is made.
 #[derive(Default)]
@@ -26,8 +27,12 @@ pub struct Origin {
     pub spawner: Slot,
     /// A dict that all share that descend from one greenlet of the main greenlet's.
     pub locals: Slot,
-    frames: Cell<Box<[Frame]>>,
+    /// The stack that it was made from. Those that are made in a loop share it.
+    frames: OnceCell<Arc<[Frame]>>,
 }
+
+/// The stack that a greenlet was made from last, as long as one of that stack is left: most are made where the one before was.
+static LATEST: GilCell<Weak<[Frame]>> = GilCell::new(Weak::<[Frame; 0]>::new());
 
 /// One frame of the stack that a greenlet was made from.
 struct Frame {
@@ -50,7 +55,7 @@ impl Origin {
     pub fn note(&self, class: &Bound<'_, PyType>) -> PyResult<()> {
         if TRACKED.load(Ordering::Relaxed) {
             self.note_spawner(class.py())?;
-            self.frames.set(frames(limit(class)));
+            let _ = self.frames.set(frames(class.py(), limit(class)));
         }
         Ok(())
     }
@@ -91,17 +96,18 @@ impl Origin {
 
     /// The frames as (code, line number), innermost first.
     pub fn lines<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let frames = self.frames.take();
-        let lines: Vec<_> = frames
-            .iter()
-            .map(|frame| {
-                let code = frame.code.bind(py).clone();
-                // SAFETY: a frame's code is a code object, and the offset is one of its own.
-                let line = unsafe { ffi::PyCode_Addr2Line(code.as_ptr().cast(), frame.offset) };
-                (code, line)
-            })
-            .collect();
-        self.frames.set(frames);
+        let lines: Vec<_> = (self
+            .frames
+            .get()
+            .into_iter()
+            .flat_map(|frames| frames.iter()))
+        .map(|frame| {
+            let code = frame.code.bind(py).clone();
+            // SAFETY: a frame's code is a code object, and the offset is one of its own.
+            let line = unsafe { ffi::PyCode_Addr2Line(code.as_ptr().cast(), frame.offset) };
+            (code, line)
+        })
+        .collect();
         PyTuple::new(py, lines)
     }
 
@@ -123,24 +129,52 @@ fn limit(class: &Bound<'_, PyType>) -> usize {
 }
 
 /// The innermost frames of the running greenlet.
-fn frames(limit: usize) -> Box<[Frame]> {
+fn frames(py: Python<'_>, limit: usize) -> Arc<[Frame]> {
+    let latest = LATEST.borrow(py).upgrade();
+    if let Some(latest) = latest {
+        let mut same = 0;
+        let mut others = false;
+        walk(limit, |code, offset| {
+            let known = latest.get(same);
+            others = !known.is_some_and(|known| {
+                ptr::eq(known.code.as_ptr(), code.as_ptr()) && known.offset == offset
+            });
+            same += 1;
+            !others
+        });
+        if !others && same == latest.len() {
+            return latest;
+        }
+    }
     let mut frames = Vec::with_capacity(limit);
+    walk(limit, |code, offset| {
+        frames.push(Frame { code, offset });
+        true
+    });
+    let frames: Arc<[Frame]> = frames.into();
+    *LATEST.borrow_mut(py) = Arc::downgrade(&frames);
+    frames
+}
+
+/// Shows the innermost frames of the running greenlet, until one is not wanted.
+fn walk(limit: usize, mut wants: impl FnMut(Ref, c_int) -> bool) {
     // SAFETY: the GIL is held. GetFrame, GetBack and GetCode give new references or null; each is
     // given up here, or to a Ref.
     unsafe {
         let mut at = ffi::PyThreadState_GetFrame(ffi::PyThreadState_Get());
-        while !at.is_null() && frames.len() < limit {
-            if let Some(code) = Ref::from_owned(ffi::PyFrame_GetCode(at).cast()) {
-                frames.push(Frame {
-                    code,
-                    offset: ffi::PyFrame_GetLasti(at),
-                });
+        for _ in 0..limit {
+            if at.is_null() {
+                return;
             }
-            let back = ffi::PyFrame_GetBack(at);
+            let wanted = Ref::from_owned(ffi::PyFrame_GetCode(at).cast())
+                .is_none_or(|code| wants(code, ffi::PyFrame_GetLasti(at)));
+            let back = match wanted {
+                true => ffi::PyFrame_GetBack(at),
+                false => ptr::null_mut(),
+            };
             ffi::Py_DECREF(at.cast());
             at = back;
         }
         ffi::Py_XDECREF(at.cast());
     }
-    frames.into_boxed_slice()
 }
