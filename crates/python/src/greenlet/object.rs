@@ -9,7 +9,8 @@
 
 use std::cell::{Cell, OnceCell, UnsafeCell};
 use std::ffi::{c_int, c_void};
-use std::ptr;
+use std::ops::Deref;
+use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
 use coro::{Context, Image, Stack};
@@ -71,13 +72,13 @@ pub struct Inner {
     pub is_next: Cell<bool>,
     /// The wait that compaction has found it at last.
     pub seen_at: Cell<u64>,
-    pub task: Option<Box<Task>>,
+    pub task: Option<TaskRef>,
     /// Where it comes from, if `spawn_raw` made it; a `Greenlet` has that in its task.
     pub spawned: OnceCell<Box<Origin>>,
 }
 
 impl Inner {
-    fn new(is_main: bool, task: Option<Box<Task>>) -> Self {
+    fn new(is_main: bool) -> Self {
         Self {
             context: UnsafeCell::new(Context::empty()),
             state: UnsafeCell::new(StackState::new()),
@@ -93,7 +94,7 @@ impl Inner {
             wait: WaitCell::default(),
             is_next: Cell::new(false),
             seen_at: Cell::new(0),
-            task,
+            task: None,
             spawned: OnceCell::new(),
         }
     }
@@ -121,6 +122,37 @@ impl Inner {
     pub fn thread(&self) -> Option<&Thread> {
         // SAFETY: set once, when the greenlet starts, and kept until it is freed.
         unsafe { (*self.thread.as_ptr()).as_deref() }
+    }
+}
+
+/// A `Greenlet`'s two parts: they come and go together, so they are one piece of memory.
+#[repr(C)]
+struct WithTask {
+    inner: Inner,
+    task: Task,
+}
+
+impl WithTask {
+    fn make(inner: Inner, task: Task) -> *mut Inner {
+        let both = Box::into_raw(Box::new(Self { inner, task }));
+        // SAFETY: just made; the task stays where it is for as long as the inner part, which is the first.
+        unsafe {
+            (*both).inner.task = NonNull::new(&raw mut (*both).task).map(TaskRef);
+        }
+        both.cast()
+    }
+}
+
+/// The task beside an inner part, which has this.
+pub struct TaskRef(NonNull<Task>);
+
+impl Deref for TaskRef {
+    type Target = Task;
+
+    #[inline(always)]
+    fn deref(&self) -> &Task {
+        // SAFETY: `WithTask::make` has put both into one piece of memory.
+        unsafe { self.0.as_ref() }
     }
 }
 
@@ -197,7 +229,7 @@ impl GreenletRef {
     #[inline]
     pub fn prefetch_stack(&self) {
         if let Some(task) = &self.inner().task {
-            coro::prefetch(&raw const **task);
+            coro::prefetch::<Task>(&raw const **task);
         }
         // SAFETY: nobody switches while this reads where the stack was left, or what was copied of it.
         unsafe {
@@ -246,7 +278,7 @@ pub fn of<'a>(slf: &'a Bound<'_, PyAny>) -> &'a Inner {
 pub unsafe fn alloc(
     class: *mut ffi::PyTypeObject,
     parent: Ref,
-    task: Option<Box<Task>>,
+    task: Option<Task>,
 ) -> *mut ffi::PyObject {
     // SAFETY: PyType_GenericAlloc zeroes the object and tracks it; pimpl is set before anything
     // else can run.
@@ -258,9 +290,12 @@ pub unsafe fn alloc(
         }
         let object = ffi::PyType_GenericAlloc(class, 0);
         if !object.is_null() {
-            let new = Inner::new(false, task);
+            let new = Inner::new(false);
             drop(new.parent.replace(Some(parent)));
-            (*object.cast::<PyGreenlet>()).pimpl = Box::into_raw(Box::new(new));
+            (*object.cast::<PyGreenlet>()).pimpl = match task {
+                Some(task) => WithTask::make(new, task),
+                None => Box::into_raw(Box::new(new)),
+            };
         }
         object
     }
@@ -309,7 +344,7 @@ pub fn new_main(py: Python<'_>, thread: &Rc<Thread>) -> PyResult<Ref> {
             ffi::PyGC_Enable();
         }
         let main = Bound::from_owned_ptr_or_err(py, object)?;
-        let new = Inner::new(true, None);
+        let new = Inner::new(true);
         new.thread.set(Some(thread.clone()));
         (*object.cast::<PyGreenlet>()).pimpl = Box::into_raw(Box::new(new));
         Ok(main.into())
@@ -346,14 +381,17 @@ pub(super) unsafe extern "C" fn tp_dealloc(slf: *mut ffi::PyObject) {
         ffi::Py_CLEAR(&raw mut (*greenlet).dict);
         let pimpl = ptr::replace(&raw mut (*greenlet).pimpl, ptr::null_mut());
         if !pimpl.is_null() {
-            let inner = Box::from_raw(pimpl);
+            let inner = &*pimpl;
             if inner.status.get() == Status::Active {
                 // It could not be unwound.
                 inner.abandon_stack();
             }
             let context = (*inner.state.get()).replace_context(ptr::null_mut());
             let parent = inner.parent.take();
-            drop(inner);
+            match inner.task {
+                Some(_) => drop(Box::from_raw(pimpl.cast::<WithTask>())),
+                None => drop(Box::from_raw(pimpl)),
+            }
             ffi::Py_XDECREF(context);
             drop_ancestors(parent);
         }

@@ -43,7 +43,7 @@ pub fn task_type(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
 fn make<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
     let py = class.py();
     let hub = EventLoop::current(py)?.get().hub(py)?;
-    let new = Box::new(Task::new());
+    let new = Task::new();
     new.origin.note(class)?;
     // SAFETY: the class is ours or a subtype: it is the one that tp_new or a classmethod got.
     unsafe {
