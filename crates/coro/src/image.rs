@@ -25,6 +25,7 @@ use std::ops::Range;
 
 use crate::arch;
 use crate::context::Context;
+use crate::spare::Spare;
 use crate::stack::Stack;
 
 /// The words between two addresses, packed or whole.
@@ -42,7 +43,7 @@ enum Content {
     /// upper half if it differs.
     Packed {
         length: u32,
-        halves: Box<[u32]>,
+        halves: Vec<u32>,
     },
     Whole(Box<[u64]>),
 }
@@ -54,21 +55,26 @@ const CHUNK: usize = u64::BITS as usize;
 const MASKS: usize = 4;
 
 impl Image {
-    /// Copies what `context`, suspended on `stack`, has there: its C stack, and the data room up to `data_top`. None for
-    /// want of memory.
+    /// Copies what `context`, suspended on `stack`, has there: its C stack, and the data room up to `data_top`; to `spare`
+    /// memory, if there is. None for want of memory.
     ///
     /// # Safety
     /// `context` is suspended on `stack`. `data_top` lies in the stack's data room, aligned to 8, and nothing that is
     /// alive lies above.
     #[must_use]
-    pub unsafe fn take(stack: &Stack, context: &Context, data_top: *mut u8) -> Option<Image> {
+    pub unsafe fn take(
+        stack: &Stack,
+        context: &Context,
+        data_top: *mut u8,
+        spare: &mut Spare,
+    ) -> Option<Image> {
         let low = stack.top().wrapping_sub(context.depth(stack));
         let length = (data_top.addr() - low.addr()) / size_of::<u64>();
         debug_assert!(low.addr().is_multiple_of(size_of::<u64>()));
         // SAFETY: from the stack pointer of what is suspended there up to a point of the data room: mapped, readable,
         // aligned, and written by nobody meanwhile.
         let words = unsafe { std::slice::from_raw_parts(low.cast::<u64>(), length) };
-        let halves = pack(words)?;
+        let halves = pack(words, spare)?;
         let length = u32::try_from(length).ok()?;
         Some(Image {
             low: low.expose_provenance(),
@@ -103,12 +109,12 @@ impl Image {
         }
     }
 
-    /// Writes everything back to where it was.
+    /// Writes everything back to where it was, and gives up its memory.
     ///
     /// # Safety
     /// The stack that the image is of still exists, its computation has not run since, and nobody needs what has come to lie
     /// in the image's range meanwhile.
-    pub unsafe fn put_back(self) {
+    pub unsafe fn put_back(self, spare: &mut Spare) {
         let low = std::ptr::with_exposed_provenance_mut::<u64>(self.low);
         // SAFETY: the range was read in `take`, and is still mapped; the caller gives up what is there.
         unsafe {
@@ -116,6 +122,7 @@ impl Image {
                 Content::Packed { length, halves } => {
                     low.write_bytes(0, length as usize);
                     each_kept(&halves, |at, word| low.add(at).write(word));
+                    spare.keep(halves);
                 }
                 Content::Whole(words) => low.copy_from_nonoverlapping(words.as_ptr(), words.len()),
             }
@@ -148,7 +155,7 @@ impl Image {
 const PREFETCHED: usize = 1280;
 
 /// What `Content::Packed` holds of these words. None for want of memory.
-fn pack(words: &[u64]) -> Option<Box<[u32]>> {
+fn pack(words: &[u64], spare: &mut Spare) -> Option<Vec<u32>> {
     let most = words.len().div_ceil(CHUNK) * MASKS + 2 * words.len() + 1;
     // An ordinary wait needs no more memory than what it is kept in.
     let (mut small, mut large) = ([MaybeUninit::<u32>::uninit(); 1024], Vec::new());
@@ -194,10 +201,9 @@ fn pack(words: &[u64]) -> Option<Box<[u32]>> {
     }
     // SAFETY: all up to there has been written.
     let halves = unsafe { std::slice::from_raw_parts(start, end) };
-    let mut exact = Vec::new();
-    exact.try_reserve_exact(end).ok()?;
-    exact.extend_from_slice(halves);
-    Some(exact.into_boxed_slice())
+    let mut kept = spare.take(end)?;
+    kept.extend_from_slice(halves);
+    Some(kept)
 }
 
 /// Names each word that `pack` has kept, with its place.
@@ -258,7 +264,9 @@ mod tests {
 
     fn round_trip(words: &[u64]) {
         let mut found = vec![0; words.len()];
-        each_kept(&pack(words).unwrap(), |at, word| found[at] = word);
+        each_kept(&pack(words, &mut Spare::default()).unwrap(), |at, word| {
+            found[at] = word
+        });
         assert_eq!(found, words);
     }
 
@@ -279,6 +287,9 @@ mod tests {
     #[test]
     fn addresses_that_lie_together_take_half() {
         let words: Vec<u64> = (0..640).map(|at| 0x7f12_3456_0000 + 8 * at).collect();
-        assert_eq!(pack(&words).unwrap().len(), 640 + 1 + 10 * MASKS);
+        assert_eq!(
+            pack(&words, &mut Spare::default()).unwrap().len(),
+            640 + 1 + 10 * MASKS
+        );
     }
 }

@@ -47,6 +47,7 @@ mod overflow;
 mod pool;
 mod sanitizer;
 mod signal_stack;
+mod spare;
 mod stack;
 
 pub use context::{Context, call_as_outermost, prefetch, thread_pointer};
@@ -54,4 +55,5 @@ pub use image::{Image, release};
 pub use overflow::Overflow;
 pub use pool::{Config, Pool};
 pub use signal_stack::ensure_signal_stack;
+pub use spare::Spare;
 pub use stack::Stack;

@@ -40,6 +40,10 @@ impl<T> Fifo<T> {
     #[inline]
     pub fn push(&mut self, entry: T) -> u64 {
         let number = self.next_number();
+        if self.entries.capacity() == 0 {
+            // Most lines never have more than one.
+            self.entries.reserve_exact(1);
+        }
         self.entries.push_back(Some(entry));
         self.present += 1;
         number

@@ -7,7 +7,7 @@
 
 use std::hint::black_box;
 
-use coro::{Image, Stack, release};
+use coro::{Image, Spare, Stack, release};
 
 use crate::harness::{Coroutine, pool};
 
@@ -38,7 +38,13 @@ fn suspended(count: usize) -> (Vec<Coroutine>, Vec<Image>) {
             // SAFETY: the data room is the stack's, and nothing else uses it; the coroutine is suspended.
             unsafe {
                 data.cast::<[usize; 3]>().write([7, 0, 9]);
-                Image::take(coroutine.stack(), &coroutine.context(), data.add(3).cast()).unwrap()
+                Image::take(
+                    coroutine.stack(),
+                    &coroutine.context(),
+                    data.add(3).cast(),
+                    &mut Spare::default(),
+                )
+                .unwrap()
             }
         })
         .collect();
@@ -59,7 +65,7 @@ fn an_image_put_back_is_all_that_a_computation_needs() {
                 assert_eq!(data.read(), 0, "its memory was not returned");
             }
             coroutine.stack().restore_guard();
-            image.put_back();
+            image.put_back(&mut Spare::default());
             assert_eq!(
                 [data.read(), data.add(1).read(), data.add(2).read()],
                 [7, 0, 9]
@@ -86,7 +92,7 @@ fn an_image_may_be_written_to_and_put_back_over_anything() {
     // SAFETY: the last word of the data room, at its new place; and nobody needs what lies on the stack.
     unsafe {
         place.add(range.len() - 8).cast::<usize>().write(10);
-        image.put_back();
+        image.put_back(&mut Spare::default());
     }
     // SAFETY: mapped, and put back just now.
     let last = unsafe { first.stack().data().0.cast::<usize>().add(2).read() };
@@ -115,7 +121,7 @@ fn released_neighbours_leave_others_alone() {
     for at in [4, 1, 0] {
         let image = images.swap_remove(at);
         // SAFETY: nothing has run there.
-        unsafe { image.put_back() };
+        unsafe { image.put_back(&mut Spare::default()) };
     }
     for coroutine in &all {
         assert_eq!(coroutine.enter(1), 1 + SUM);

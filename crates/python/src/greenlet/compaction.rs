@@ -96,7 +96,8 @@ fn take_off<'a>(thread: &Thread, me: &'a Inner) -> Option<&'a Stack> {
     }
     let stack = me.stack()?;
     // SAFETY: it is of this thread and not the running one, so it is suspended; and the stack is in place.
-    me.image.set(Some(unsafe { me.private_image(stack) }?));
+    me.image
+        .set(Some(unsafe { me.private_image(stack, thread) }?));
     me.leave_shared();
     Some(stack)
 }
@@ -105,15 +106,18 @@ impl Inner {
     /// A copy of what it has on its stack. None if it has to stay there, as others can reach its frames; or for want of memory.
     ///
     /// # Safety
-    /// It is suspended on that stack, and what it has there is in place.
-    pub unsafe fn private_image(&self, stack: &Stack) -> Option<Image> {
+    /// It is one of `thread`'s that is suspended on that stack, and what it has there is in place.
+    pub unsafe fn private_image(&self, stack: &Stack, thread: &Thread) -> Option<Image> {
         // SAFETY: by contract; nothing changes its stack, state and context meanwhile.
         unsafe {
             let (frame, data_top) = (*self.state.get()).extent(stack)?;
             let (data, room) = stack.data();
             let data = data.addr()..data.addr() + room;
             frames::are_private(frames::innermost(frame), &data)
-                .then(|| Image::take(stack, &*self.context.get(), data_top))
+                .then(|| {
+                    let spare = &mut thread.lodgings.spare.borrow_mut();
+                    Image::take(stack, &*self.context.get(), data_top, spare)
+                })
                 .flatten()
         }
     }

@@ -221,16 +221,13 @@ impl GreenletRef {
     /// Has the processor fetch what is behind it, which `prefetch_stack` will look at.
     #[inline]
     pub fn prefetch_inner(&self) {
-        // SAFETY: the greenlet is alive, and so has its inner part.
-        coro::prefetch(unsafe { (*self.as_ptr()).pimpl });
+        // SAFETY: the greenlet is alive, and so has its inner part; most have a task behind it.
+        coro::prefetch(unsafe { (*self.as_ptr()).pimpl }.cast::<WithTask>());
     }
 
-    /// Has the processor fetch what it touches first when it goes on, and the task, which `prefetch_end` will look at.
+    /// Has the processor fetch what it touches first when it goes on.
     #[inline]
     pub fn prefetch_stack(&self) {
-        if let Some(task) = &self.inner().task {
-            coro::prefetch::<Task>(&raw const **task);
-        }
         // SAFETY: nobody switches while this reads where the stack was left, or what was copied of it.
         unsafe {
             match &*self.inner().image.as_ptr() {
@@ -245,6 +242,14 @@ impl GreenletRef {
     pub fn prefetch_end(&self) {
         if let Some(task) = &self.inner().task {
             task.prefetch();
+        }
+    }
+
+    /// And what that leads to.
+    #[inline]
+    pub fn prefetch_argument(&self) {
+        if let Some(task) = &self.inner().task {
+            coro::prefetch(task.first_argument());
         }
     }
 }

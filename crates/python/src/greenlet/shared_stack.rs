@@ -33,7 +33,7 @@ use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
-use coro::{Context, Image, Stack};
+use coro::{Context, Image, Spare, Stack};
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -66,6 +66,7 @@ pub struct SharedStack {
 pub struct Lodgings {
     open: RefCell<Vec<Rc<SharedStack>>>,
     next: Cell<usize>,
+    pub spare: RefCell<Spare>,
     carrier: Carrier,
     is_ready: Cell<bool>,
 }
@@ -114,7 +115,7 @@ impl SharedStack {
             return false;
         }
         // SAFETY: it is suspended, and in place.
-        let image = unsafe { occupant.private_image(&self.stack) };
+        let image = unsafe { occupant.private_image(&self.stack, thread) };
         let made = image.is_some();
         if made {
             occupant.image.set(image);
@@ -165,6 +166,7 @@ impl Lodgings {
     pub fn close(&self) {
         self.is_ready.set(false);
         self.open.take();
+        self.spare.take();
         self.carrier.context.take();
         self.carrier.stack.take();
     }
@@ -245,10 +247,14 @@ impl Inner {
 
     /// Copies an image back to the stack, and has those who look at its frames find them there.
     fn unpack(&self, mut image: Image) {
+        let Some(Thread { lodgings, .. }) = self.thread() else {
+            return;
+        };
+        let spare = &lodgings.spare;
         let out = image.whole().map(|(from, to)| Move { from, to });
         // SAFETY: the image is of this greenlet, which has not run since; its stack is free for it.
         unsafe {
-            image.put_back();
+            image.put_back(&mut spare.borrow_mut());
             if let Some(out) = out {
                 let kept = out.of((*self.state.get()).kept_frame());
                 frames::move_chain(kept, &out.reversed());
@@ -259,13 +265,16 @@ impl Inner {
     /// Has a suspended greenlet that is in place make way for another tenant, whoever can reach its frames.
     fn make_way(&self) {
         debug_assert!(!is_collector(self), "it cannot make way");
-        let Some(shared) = self.shared() else { return };
+        let (Some(shared), Some(thread)) = (self.shared(), self.thread()) else {
+            return;
+        };
         // SAFETY: it is suspended, and in place.
-        let private = unsafe { self.private_image(&shared.stack) };
+        let private = unsafe { self.private_image(&shared.stack, thread) };
         // SAFETY: as above; the image is whole, so its frames can be read there.
         let image = private.or_else(|| unsafe {
             let data_top = (*self.state.get()).reach(&shared.stack);
-            let image = Image::take(&shared.stack, &*self.context.get(), data_top)?;
+            let spare = &mut thread.lodgings.spare.borrow_mut();
+            let image = Image::take(&shared.stack, &*self.context.get(), data_top, spare)?;
             Some(self.expose(image))
         });
         if image.is_none() {

@@ -71,6 +71,18 @@ impl Task {
         self.links.prefetch();
     }
 
+    /// The first of its arguments, to be fetched, too; null if there is none.
+    pub fn first_argument(&self) -> *const ffi::PyObject {
+        let args = self.args.as_ptr();
+        // SAFETY: it is null or a tuple.
+        unsafe {
+            match !args.is_null() && ffi::PyTuple_GET_SIZE(args) > 0 {
+                true => ffi::PyTuple_GET_ITEM(args, 0),
+                false => ptr::null(),
+            }
+        }
+    }
+
     /// Called when its turn to start has come. False: it was killed meanwhile.
     pub fn begin(&self) -> bool {
         let due = self.phase.get() == Phase::Scheduled;

@@ -23,8 +23,8 @@ const PERIOD: Duration = Duration::from_secs(5);
 /// Greenlets that are looked at in one step.
 const STEP: usize = 256;
 
-/// Dead callbacks whose memory is freed in one step.
-const CALLBACKS: usize = 8192;
+/// Dead callbacks, and images, whose memory is freed in one step.
+const PIECES: usize = 8192;
 
 /// How long the hub waits at most for events between two steps.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -56,8 +56,11 @@ impl EventLoop {
         if after.is_some() && !house.round.step(py, thread, STEP, false) {
             return Ok(Some(PAUSE));
         }
-        let callbacks = callback::trim(py, CALLBACKS);
+        let callbacks = callback::trim(py, PIECES);
         if callbacks == Trimmed::Partly {
+            return Ok(Some(PAUSE));
+        }
+        if !thread.lodgings.spare.borrow_mut().trim(PIECES) {
             return Ok(Some(PAUSE));
         }
         let newcomers = std::mem::take(&mut house.round).newcomers;
@@ -71,7 +74,8 @@ impl EventLoop {
         }
         let period = after.unwrap_or(PERIOD).max(PAUSE);
         house.due = now + period;
-        house.awaited = newcomers > 0 || more || callbacks != Trimmed::All;
+        let is_spare = !thread.lodgings.spare.borrow().is_empty();
+        house.awaited = newcomers > 0 || more || is_spare || callbacks != Trimmed::All;
         Ok(house.awaited.then_some(period))
     }
 

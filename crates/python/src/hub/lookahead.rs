@@ -43,9 +43,10 @@ fn fetch(jobs: &VecDeque<Job>) {
     }
     if let Some(greenlet) = suspended(jobs, STACK) {
         greenlet.prefetch_stack();
+        greenlet.prefetch_end();
     }
     if let Some(greenlet) = suspended(jobs, END) {
-        greenlet.prefetch_end();
+        greenlet.prefetch_argument();
     }
 }
 
