@@ -24,6 +24,7 @@ INDEX = (
     "crates/python/src/greenlet/compaction.rs",
     "crates/python/src/greenlet/entry.rs",
     "crates/python/src/greenlet/frames.rs",
+    "crates/python/src/greenlet/greenlet_ref.rs",
     "crates/python/src/greenlet/local_dict.rs",
     "crates/python/src/greenlet/method.rs",
     "crates/python/src/greenlet/object.rs",

@@ -54,8 +54,9 @@ impl Spare {
         }
     }
 
-    /// Frees pieces that nobody has needed since it was called the last time, but not more than `most`. False: there are more.
-    pub fn trim(&mut self, most: usize) -> bool {
+    /// Frees pieces that nobody has needed since it was called the last time, but not more than `most`. Returns how many; there
+    /// are more if it is `most`.
+    pub fn trim(&mut self, most: usize) -> usize {
         let mut left = most;
         for pieces in &mut self.sizes {
             let count = pieces.fewest.min(left);
@@ -63,14 +64,14 @@ impl Spare {
             pieces.fewest -= count;
             left -= count;
             if left == 0 {
-                return false;
+                return most;
             }
         }
         for pieces in &mut self.sizes {
             pieces.fewest = pieces.all.len();
             pieces.all.shrink_to(2 * pieces.fewest);
         }
-        true
+        most - left
     }
 
     /// Whether nothing is kept.
@@ -90,14 +91,15 @@ mod tests {
         let pieces: Vec<_> = (0..10).map(|_| spare.take(100).unwrap()).collect();
         let places: Vec<_> = pieces.iter().map(Vec::as_ptr).collect();
         pieces.into_iter().for_each(|piece| spare.keep(piece));
-        assert!(spare.trim(100));
+        assert_eq!(spare.trim(100), 0);
         let again = spare.take(97).unwrap();
         assert!(again.capacity() >= 100 && places.contains(&again.as_ptr()));
         spare.keep(again);
-        assert!(!spare.trim(4), "there were nine");
-        assert!(!spare.trim(5));
-        assert!(spare.trim(5) && !spare.is_empty(), "one was needed");
-        assert!(spare.trim(5) && spare.is_empty());
+        let freed = [4, 5, 5].map(|most| spare.trim(most));
+        assert_eq!(freed, [4, 5, 0], "nobody has needed nine");
+        assert!(!spare.is_empty());
+        assert_eq!(spare.trim(5), 1);
+        assert!(spare.is_empty());
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod class;
 pub mod compaction;
 mod entry;
 mod frames;
+mod greenlet_ref;
 pub mod local_dict;
 pub mod method;
 pub mod object;
@@ -35,7 +36,8 @@ mod tracked;
 
 use pyo3::prelude::*;
 
-pub use object::GreenletRef;
+pub use greenlet_ref::GreenletRef;
+pub use object::note_order;
 pub use task_class::construct;
 pub use task_methods::{killer, spawn_for};
 pub use thread::Thread;

@@ -16,7 +16,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
-use super::object::GreenletRef;
+use super::greenlet_ref::GreenletRef;
 use super::task::lookup;
 use crate::gil::{GilCell, Ref, Slot};
 

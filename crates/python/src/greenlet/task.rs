@@ -17,7 +17,8 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyTuple, PyType};
 
 use super::attributes::owner;
-use super::object::{self, GreenletRef, PyGreenlet, Status, of};
+use super::greenlet_ref::GreenletRef;
+use super::object::{self, PyGreenlet, Status, of};
 use super::spawn_tree::Origin;
 use super::switch::{Carried, is_exit};
 use super::task_class::task_type;

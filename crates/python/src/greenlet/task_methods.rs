@@ -5,8 +5,9 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
+use super::greenlet_ref::GreenletRef;
 use super::method::Args;
-use super::object::{GreenletRef, Status, of};
+use super::object::{Status, of};
 use super::task::{Phase, die_unstarted, home, overrides, schedule_kill, task};
 use super::task_class::{construct, construct_for, is_plain};
 use super::throw;

@@ -11,7 +11,7 @@ use super::limit::{Clock, Limit};
 use super::waiter::{Waiter, Wake};
 use crate::error::ConcurrentObjectUseError;
 use crate::gil::{GilCell, Ref};
-use crate::greenlet::task;
+use crate::greenlet::{note_order, task};
 
 /// A link that collects what has become ready, and wakes its waiter when that is enough.
 ///
@@ -33,6 +33,9 @@ impl Gather {
     pub fn arrive(&self, py: Python<'_>, object: &Bound<'_, PyAny>) {
         let waiter = {
             let mut state = self.0.borrow_mut(py);
+            if let Some(last) = state.arrived.back() {
+                note_order(last.bind(py), object);
+            }
             state.arrived.push_back(object.clone().into());
             if state.arrived.len() >= state.enough {
                 // It stays in its place until it runs again: what has arrived is for it.

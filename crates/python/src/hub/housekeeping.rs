@@ -29,13 +29,15 @@ const PIECES: usize = 8192;
 /// How long the hub waits at most for events between two steps.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// After giving back so many stacks, or when there were so many more greenlets, the heap is trimmed, too: there was a peak.
+/// After freeing so many stacks or images, or when there were so many more greenlets, the heap is trimmed, too: there was a peak.
 const PEAK: usize = 1000;
 
 /// How far it has come.
 #[derive(Default)]
 pub struct Housekeeping {
     round: Round,
+    /// How many spare images were freed in this round.
+    images: usize,
     /// When the next step is due.
     due: Duration,
     /// The hub is to be woken for it.
@@ -60,7 +62,9 @@ impl EventLoop {
         if callbacks == Trimmed::Partly {
             return Ok(Some(PAUSE));
         }
-        if !thread.lodgings.spare.borrow_mut().trim(PIECES) {
+        let images = thread.lodgings.spare.borrow_mut().trim(PIECES);
+        house.images += images;
+        if images == PIECES {
             return Ok(Some(PAUSE));
         }
         let newcomers = std::mem::take(&mut house.round).newcomers;
@@ -69,7 +73,7 @@ impl EventLoop {
             thread.roster.shrink();
             self.shrink(py);
         }
-        if given_back >= PEAK || is_over {
+        if given_back.max(std::mem::take(&mut house.images)) >= PEAK || is_over {
             compaction::trim_heap();
         }
         let period = after.unwrap_or(PERIOD).max(PAUSE);
