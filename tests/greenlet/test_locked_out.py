@@ -8,7 +8,7 @@ import pytest
 from programs import output_of
 
 PAIR = """
-import gc, threading
+import gc, threading, time
 import verdigris
 from verdigris import Timeout, _core, getcurrent
 from verdigris._core import greenlet
@@ -17,8 +17,8 @@ from verdigris.event import Event
 gc.disable()
 _core.set_share_above(0)
 STACKS = 32
-never = Event()
-state = "idle"
+never, begun = Event(), Event()
+state, until = "idle", 0
 
 
 class Garbage:
@@ -30,10 +30,23 @@ class Garbage:
 
 
 def pause():
+    "Many turns of the loop, so that whatever is due after few of them is so meanwhile, on a busy machine too."
     global state
     state = "finalizing"
-    verdigris.sleep(0.03)
+    begun.set()
+    turns = 30
+    while turns or time.monotonic() < until:
+        verdigris.sleep(0.001)
+        turns = max(turns - 1, 0)
     state = "idle"
+
+
+def time_out():
+    "A timeout whose time is up while the other finalizes, not before."
+    global until
+    timeout = Timeout(0.3)
+    until = time.monotonic() + 0.35
+    return timeout
 
 
 def collect(finalize=pause):
@@ -76,7 +89,7 @@ def outcome_of(program):
 def test_a_raw_child_ends(end, value):
     program = f"""
 def child():
-    verdigris.sleep(0.01)
+    begun.wait()
     assert state == "finalizing"
     {end}
 
@@ -94,7 +107,7 @@ print(*meet(parent))
 def test_the_time_of_a_timeout_is_up():
     program = """
 def waits():
-    with Timeout(0.01) as timeout:
+    with time_out() as timeout:
         try:
             never.wait()
         except Timeout as error:
@@ -110,9 +123,9 @@ def test_a_timeout_comes_too_late_for_what_has_come_before():
 event = Event()
 
 def waits():
-    with Timeout(0.01):
+    with time_out():
         event.wait()
-    verdigris.sleep(0.05)
+    assert time.monotonic() > until
     return state
 
 print(meet(waits, lambda _: event.set()))
@@ -122,13 +135,13 @@ print(meet(waits, lambda _: event.set()))
 
 def test_a_callback_of_the_loop_switches_there():
     program = """
+hub = verdigris.get_hub()
+timer = hub.loop.timer(0)
+
 def waits():
-    hub = verdigris.get_hub()
-    timer = hub.loop.timer(0.01)
-    timer.start(getcurrent().switch, "a value")
     return hub.switch(), state
 
-print(*meet(waits))
+print(*meet(waits, lambda one: timer.start(one.switch, "a value")))
 """
     assert outcome_of(program) == "a value idle"
 
