@@ -206,6 +206,56 @@ print(one.get(timeout=20))
     assert outcome_of(program) == "waited for a second on the stack of a greenlet that is to go on\ndone"
 
 
+def test_a_finalizer_is_not_blamed_for_what_holds_up_the_thread():
+    program = """
+def holds_up():
+    begun.wait()
+    verdigris.sleep(0.005)
+    time.sleep(5.1)
+    for _ in range(1000):
+        verdigris.spawn(int)
+
+def finalize():
+    go_one.set()
+    begun.set()
+    verdigris.sleep(0.05)
+    print("finalized")
+
+(one, go_one), (other, go_other) = pair(lambda: "done", lambda: collect(finalize))
+verdigris.spawn(holds_up)
+verdigris.sleep(0)
+go_other.set()
+print(one.get(timeout=20))
+"""
+    assert outcome_of(program) == "finalized\ndone"
+
+
+def test_a_finalizer_is_not_blamed_for_another_one():
+    program = """
+again = Event()
+
+def finalize():
+    again.set()
+    verdigris.sleep(0.03)
+    print("finalized")
+
+def collects_later():
+    time.sleep(5.1)
+    collect(finalize)
+
+def collects():
+    collect(lambda: verdigris.sleep(0.03))
+    again.wait()
+
+(one, go_one), (other, go_other) = pair(collects_later, collects)
+go_other.set()
+verdigris.sleep(0.001)
+go_one.set()
+verdigris.joinall([one, other])
+"""
+    assert outcome_of(program) == "finalized"
+
+
 def test_nobody_says_that_the_collection_has_ended():
     program = """
 def clears():

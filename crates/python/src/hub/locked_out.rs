@@ -18,6 +18,10 @@ use crate::greenlet::{GreenletRef, Thread};
 /// How long the hub waits before it tries them again.
 const PAUSE: Duration = Duration::from_millis(1);
 
+/// How much of the time from one of the hub's turns to the next is counted at most: what a finalizer waits for cannot have come
+/// in between.
+const COUNTED: Duration = Duration::from_millis(20);
+
 /// How long a finalizer may hold up others.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -25,9 +29,12 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub struct LockedOut {
     jobs: Vec<Job>,
-    /// At which wait the finalizer that holds them up was seen to be (in it, None: elsewhere than in the hub), and since when.
-    wait: Option<Option<u64>>,
-    since: Duration,
+    /// Where the greenlet lies whose finalizer was seen to hold them up, and the wait that it is at (None: elsewhere than in
+    /// the hub).
+    by: Option<(usize, Option<u64>)>,
+    /// When last, and for how long.
+    seen: Duration,
+    held_up: Duration,
 }
 
 impl EventLoop {
@@ -54,7 +61,10 @@ impl EventLoop {
     pub(super) fn patience(&self, py: Python<'_>) -> Option<Duration> {
         let now = self.reactor.borrow(py).now();
         let mut locked_out = self.locked_out.borrow_mut(py);
-        let first = locked_out.jobs.first()?;
+        let Some(first) = locked_out.jobs.first() else {
+            locked_out.by = None;
+            return None;
+        };
         let collector = ask(py, first, |greenlet| greenlet.locked_out_by(py)).flatten();
         let Some(collector) = collector.and_then(|it| GreenletRef::new(&it).ok()) else {
             return Some(Duration::ZERO);
@@ -62,14 +72,19 @@ impl EventLoop {
         let its = &collector.inner().wait;
         let wait = its.pending();
         let has_ended = wait.is_none() && !its.is_idle();
-        if has_ended || locked_out.wait != Some(wait) {
-            locked_out.wait = Some(wait);
-            locked_out.since = now;
+        let by = Some((collector.as_ptr().addr(), wait));
+        if has_ended || locked_out.by != by {
+            locked_out.by = by;
+            locked_out.seen = now;
+            locked_out.held_up = Duration::ZERO;
         }
-        if now - locked_out.since < PATIENCE {
+        let turn = now.saturating_sub(locked_out.seen).min(COUNTED);
+        locked_out.seen = now;
+        locked_out.held_up += turn;
+        if locked_out.held_up < PATIENCE {
             return Some(PAUSE);
         }
-        locked_out.wait = None;
+        locked_out.by = None;
         drop(locked_out);
         let error = GreenletError::new_err(
             "a finalizer that the garbage collector runs has waited for a second on the stack of a greenlet that is to go on",
