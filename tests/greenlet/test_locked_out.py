@@ -203,7 +203,7 @@ go_other.set()
 go_one.set()
 print(one.get(timeout=20))
 """
-    assert outcome_of(program) == "waited for a second on the stack of a greenlet that is to go on\ndone"
+    assert outcome_of(program) == "waited for five seconds on the stack of a greenlet that is to go on\ndone"
 
 
 def test_a_finalizer_is_not_blamed_for_what_holds_up_the_thread():

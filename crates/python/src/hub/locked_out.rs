@@ -2,7 +2,7 @@
 //!
 //! Their jobs are kept back and tried again a millisecond later, until the collection has ended. What somebody would bring
 //! them by a switch of their own becomes such a job. The collection is in a finalizer that waits; should
-//! that wait for one of those kept back, neither could ever go on, so after a second at one wait it gets an error.
+//! that wait for one of those kept back, neither could ever go on, so after five seconds at one wait it gets an error.
 
 use std::ptr;
 use std::time::Duration;
@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 const COUNTED: Duration = Duration::from_millis(20);
 
 /// How long a finalizer may hold up others.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Jobs that are kept back, in the order in which their turns came.
 #[derive(Default)]
@@ -87,7 +87,7 @@ impl EventLoop {
         locked_out.by = None;
         drop(locked_out);
         let error = GreenletError::new_err(
-            "a finalizer that the garbage collector runs has waited for a second on the stack of a greenlet that is to go on",
+            "a finalizer that the garbage collector runs has waited for five seconds on the stack of a greenlet that is to go on",
         );
         self.push(py, throw(collector, error));
         Some(Duration::ZERO)
