@@ -3,13 +3,15 @@
 //! `object` is a greenlet's data and life, `class` its type with its `attributes`, `switch` the one door that every switch goes through, `quick` its two common cases, `throw` what brings an exception there, `entry` what a
 //! greenlet runs first and last, `thread_state` the part of CPython's thread state that moves
 //! with a stack, `stack_size` how large those are, `overflow` what is said when one was too small, `compaction` how they are
-//! taken from those that wait for long (`frames` says when that may be), `shared_stack` how greenlets take turns on one, `thread` what is kept for
+//! taken from those that wait for long (`frames` says when that may be), `shared_stack` how greenlets take turns on one (with the `carrier`, and what is known of the `collector`), `thread` what is kept for
 //! each thread, with the `roster` of those that have stacks, `thread_end` what becomes of them, `trace` the tracer, `task` what gevent's
 //! `Greenlet` adds, `tracked` what its raw ones add, `spawn_tree` where either comes from.
 
 mod attributes;
 mod c_api;
+mod carrier;
 mod class;
+mod collector;
 pub mod compaction;
 mod entry;
 mod frames;

@@ -22,8 +22,8 @@
 //!   (`frames::move_chain`): they can be read and written there, and what was written is put back.
 //! - *It has switched elsewhere by itself.* It makes way as it does with greenlet, where all run on one stack.
 //! - *The garbage collector runs on it*, in a finalizer that waits. Then it stays, and who needs the stack has to wait
-//!   for the end of the collection ([`Inner::is_locked_out`]); the collector itself says where it runs (`gc.callbacks`).
-//! - *It runs.* Who is switched to from their own stack is put back from another one, the *carrier*'s.
+//!   for the end of the collection ([`Inner::is_locked_out`]).
+//! - *It runs.* Who is switched to from their own stack is put back from another one, the carrier's (`carrier.rs`).
 
 #![expect(unsafe_code, reason = "takes stacks from under suspended greenlets")]
 
@@ -31,28 +31,24 @@ use std::alloc::{Layout, handle_alloc_error};
 use std::cell::{Cell, RefCell};
 use std::ptr;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use coro::{Context, Image, Spare, Stack};
+use coro::{Image, Spare, Stack};
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::PyList;
 
+use super::carrier::Carrier;
+use super::collector::{self, is_collector};
 use super::frames::{self, Move};
-use super::object::{Inner, Status, inner, of};
+use super::object::{Inner, inner, of};
 use super::thread::Thread;
-use super::thread_state::{Tracing, owner_of};
+use super::thread_state::owner_of;
 use crate::gil::Ref;
 
 /// Greenlets that a thread has before any share; `NEVER`.
 static ABOVE: AtomicUsize = AtomicUsize::new(512);
 
 const NEVER: usize = usize::MAX;
-
-/// On whose stack a collection of garbage is under way; null if there is none, or it is on nobody's that could share.
-static COLLECTOR: AtomicPtr<Inner> = AtomicPtr::new(ptr::null_mut());
 
 /// A stack with its tenants, each of which holds it.
 pub struct SharedStack {
@@ -67,7 +63,7 @@ pub struct Lodgings {
     open: RefCell<Vec<Rc<SharedStack>>>,
     next: Cell<usize>,
     pub spare: RefCell<Spare>,
-    carrier: Carrier,
+    pub carrier: Carrier,
     is_ready: Cell<bool>,
 }
 
@@ -98,7 +94,7 @@ impl SharedStack {
 
     /// The occupant, if it is another one than `tenant`.
     fn other_than(&self, tenant: &Inner) -> Option<&Inner> {
-        // SAFETY: an occupant is alive: one that ends leaves, and so does one that is freed (`Inner::let_go_of_stack`).
+        // SAFETY: an occupant is alive: one that ends leaves, and so does one that is freed (`abandon_stack`).
         unsafe { self.occupant.get().as_ref() }.filter(|occupant| !ptr::eq(*occupant, tenant))
     }
 
@@ -130,7 +126,7 @@ impl Lodgings {
     pub fn prepare(&self, py: Python<'_>, thread: &Thread) {
         if !self.is_ready.get() && is_crowded(thread) {
             self.is_ready
-                .set(watch_collector(py).is_ok() && self.carrier.prepare(thread));
+                .set(collector::watch(py).is_ok() && self.carrier.prepare(thread));
         }
     }
 
@@ -167,8 +163,7 @@ impl Lodgings {
         self.is_ready.set(false);
         self.open.take();
         self.spare.take();
-        self.carrier.context.take();
-        self.carrier.stack.take();
+        self.carrier.close();
     }
 }
 
@@ -225,7 +220,7 @@ impl Inner {
         unsafe { Bound::from_borrowed_ptr_or_opt(py, owner_of(stack.data().0).cast()) }
     }
 
-    /// Puts back what it had on its stack, where it is out. False: the running greenlet is on that stack, and `carry` has to do it.
+    /// Puts back what it had on its stack, where it is out. False: the running greenlet is on that stack, and the carrier has to do it.
     #[cold]
     #[inline(never)]
     pub fn put_back(&self, running: &Inner) -> bool {
@@ -263,7 +258,7 @@ impl Inner {
     }
 
     /// Has a suspended greenlet that is in place make way for another tenant, whoever can reach its frames.
-    fn make_way(&self) {
+    pub fn make_way(&self) {
         debug_assert!(!is_collector(self), "it cannot make way");
         let (Some(shared), Some(thread)) = (self.shared(), self.thread()) else {
             return;
@@ -344,129 +339,9 @@ impl Inner {
     }
 }
 
-/// What copies tenants out and in while one of them runs on the stack: a context on a stack of its own.
-#[derive(Default)]
-struct Carrier {
-    stack: Cell<Option<Stack>>,
-    context: Cell<Option<Box<Context>>>,
-    /// Who has been switched away from, and to.
-    order: Cell<Option<[*const Inner; 2]>>,
-}
-
-impl Carrier {
-    /// Makes it, unless that has been done. False for want of memory.
-    fn prepare(&self, thread: &Thread) -> bool {
-        // SAFETY: only looked at.
-        if unsafe { (*self.stack.as_ptr()).is_some() } {
-            return true;
-        }
-        let Ok(stack) = thread.take_stack() else {
-            return false;
-        };
-        // SAFETY: the stack is unused, and kept with the context.
-        let context = unsafe { Context::new(&stack, carry) };
-        self.context.set(Some(Box::new(context)));
-        self.stack.set(Some(stack));
-        true
-    }
-}
-
-impl Lodgings {
-    /// Where to switch to, to go on in `to`, whose stack `from` runs on.
-    pub fn carrier(&self, from: &Inner, to: &Inner) -> *mut Context {
-        self.carrier.order.set(Some([from, to]));
-        // SAFETY: only looked at; it was made before anybody shared, and stays where it is.
-        unsafe { (*self.carrier.context.as_ptr()).as_mut() }
-            .map_or(ptr::null_mut(), |context| &raw mut **context)
-    }
-}
-
-/// What the carrier runs.
-///
-/// # Safety
-/// Reached by a switch to what `Lodgings::carrier` has returned, with the thread as its word, as in every switch; the thread
-/// state has been saved and not yet loaded.
-unsafe extern "C" fn carry(mut word: usize) -> ! {
-    loop {
-        // SAFETY: by contract. Both greenlets are alive: Thread holds them as the running one and the origin.
-        unsafe {
-            let thread = &*ptr::with_exposed_provenance::<Thread>(word);
-            let Some([from, to]) = thread.lodgings.carrier.order.take() else {
-                unreachable!("the carrier was switched to for nothing");
-            };
-            let (from, to) = (&*from, &*to);
-            let tstate = thread.tstate.get();
-            let tracing = Tracing::of(tstate);
-            match from.status.get() {
-                Status::Dead => from.leave_shared(),
-                _ => from.make_way(),
-            }
-            to.put_back(from);
-            (*to.state.get()).load(tstate, tracing);
-            let carrier = (*thread.lodgings.carrier.context.as_ptr()).as_mut();
-            let here = carrier.map_or(ptr::null_mut(), |context| &raw mut **context);
-            word = Context::switch(here, to.context.get(), word);
-        }
-    }
-}
-
 /// Whether a thread has so many greenlets that new ones are to share stacks.
 fn is_crowded(thread: &Thread) -> bool {
     thread.roster.len() >= ABOVE.load(Relaxed) && !thread.has_idle_stack()
-}
-
-/// Whether the garbage collector runs on a greenlet's stack; or may, as nobody has said where it runs.
-pub fn is_collector(greenlet: &Inner) -> bool {
-    // SAFETY: the GIL is held by whoever switches greenlets.
-    let py = unsafe { Python::assume_attached() };
-    let collector = COLLECTOR.load(Relaxed);
-    if !frames::is_collecting(py) {
-        if !collector.is_null() {
-            // Nobody has said that it has ended.
-            COLLECTOR.store(ptr::null_mut(), Relaxed);
-        }
-        return false;
-    }
-    collector.is_null() || ptr::eq(collector, greenlet) || !is_watched(py)
-}
-
-/// The collector's list of whom to call, and our function in there.
-static WATCH: PyOnceLock<(Py<PyList>, Py<PyAny>)> = PyOnceLock::new();
-
-/// Has the garbage collector say on whose stack it runs.
-fn watch_collector(py: Python<'_>) -> PyResult<()> {
-    let (callbacks, watch) = WATCH.get_or_try_init(py, || {
-        let gc = py.import(intern!(py, "gc"))?;
-        let callbacks = gc.getattr(intern!(py, "callbacks"))?.cast_into()?.unbind();
-        let watch = wrap_pyfunction!(note_collection, py)?;
-        PyResult::Ok((callbacks, watch.into_any().unbind()))
-    })?;
-    if !is_watched(py) {
-        callbacks.bind(py).append(watch)?;
-    }
-    Ok(())
-}
-
-/// Whether it still does: anybody may take our function from the list, and then what was said last is worth nothing. This
-/// runs no Python.
-fn is_watched(py: Python<'_>) -> bool {
-    WATCH.get(py).is_some_and(|(callbacks, watch)| {
-        let mut all = callbacks.bind(py).iter();
-        all.any(|callback| callback.is(watch))
-    })
-}
-
-/// What the garbage collector calls when it begins and when it has ended, where it runs.
-#[pyfunction]
-#[expect(unused_variables, reason = "the collector says more than is asked")]
-fn note_collection(py: Python<'_>, phase: &str, info: &Bound<'_, PyAny>) {
-    let collector: *const Inner = match (phase, Thread::existing(py)) {
-        // SAFETY: the running greenlet is alive.
-        ("start", Some(thread)) => unsafe { inner(thread.current.get()) },
-        ("start", None) => ptr::dangling(),
-        _ => ptr::null(),
-    };
-    COLLECTOR.store(collector.cast_mut(), Relaxed);
 }
 
 /// get_share_above()

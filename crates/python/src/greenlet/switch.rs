@@ -84,7 +84,7 @@ unsafe fn be_carried(thread: &Thread, target: *mut PyGreenlet, value: Carried) {
         thread.current.set(target);
         thread.origin.set(origin);
         thread.value.set(value);
-        let carrier = thread.lodgings.carrier(inner(origin), inner(target));
+        let carrier = thread.lodgings.carrier.to(inner(origin), inner(target));
         Context::switch(
             inner(origin).context.get(),
             carrier,

@@ -25,8 +25,8 @@ use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 
+use super::collector::is_collector;
 use super::object::{Status, inner, of};
-use super::shared_stack::is_collector;
 use super::stack_size::stack_config;
 use super::switch;
 use super::thread::{Thread, refuse_at_exit};
