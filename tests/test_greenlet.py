@@ -26,6 +26,25 @@ def test_the_spawning_stack_names_the_lines_that_it_was_made_from():
     assert len(names) <= Greenlet.spawning_stack_limit
 
 
+def test_spawning_stacks_that_differ_in_one_line_are_told_apart():
+    class Short(Greenlet):
+        spawning_stack_limit = 1
+
+    made = []
+    for number in range(6):
+        if number % 2:
+            made.append(Greenlet.spawn(int))
+        else:
+            made.append(Greenlet.spawn(int))
+        made.append(Short.spawn(int))
+        made.append(spawn_here(int))
+    lines = [(greenlet.spawning_stack.f_code.co_name, greenlet.spawning_stack.f_lineno) for greenlet in made]
+    assert len(set(lines[0::3])) == 2 and len(set(lines[1::3])) == len(set(lines[2::3])) == 1
+    assert lines[0::3] == lines[0:6:3] * 3
+    assert [greenlet.spawning_stack.f_back is None for greenlet in made] == [False, True, False] * 6
+    verdigris.joinall(made)
+
+
 def test_the_tree_is_not_tracked_when_the_setting_says_so():
     verdigris.config.track_greenlet_tree = False
     try:
