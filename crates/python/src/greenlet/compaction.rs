@@ -1,15 +1,15 @@
 //! Giving back the memory under greenlets that wait for long.
 //!
 //! A parked greenlet holds at least a page of stack. One that has been at the same wait for some seconds is *compacted*:
-//! what it has on its stack is copied to the heap, without the zeros (`coro::Image`), and its pages go back to the
-//! system. Before it goes on, or before its frames are asked for, all of it is put back at the same addresses. That is
-//! done by a hub that has nothing else to do (`hub/housekeeping.rs`), and costs those that run nothing but the question
-//! whether they are compacted.
+//! what it has on its stack is copied to the heap, packed (`coro::Image`), and its pages go back to the
+//! system. Before it goes on, all of it is put back at the same addresses. Stacks are taken
+//! by a hub that has nothing else to do (`hub/housekeeping.rs`), which costs those that run nothing but the question
+//! whether theirs has been. Where greenlets take turns on stacks, more are taken than for this (`shared_stack.rs`).
 //!
 //! # Who could look meanwhile
 //!
 //! - *The greenlet itself.* It goes on through `switch::transfer` or `switch::depart` alone, and both put it back first.
-//! - *Who asks for its frames.* `gr_frame` puts it back first. Frame objects that exist already, and generators that run
+//! - *Who asks for its frames.* `gr_frame` has them be found in the heap first (`Inner::frame_object`). Frame objects that exist already, and generators that run
 //!   in it, point to its frames directly: a greenlet of which there are such is not compacted (`frames::are_private`).
 //!   Thread states, and with them `sys._current_frames`, faulthandler and the collector, only know the frames of the
 //!   running greenlet, which is never compacted.
@@ -24,7 +24,8 @@
 //!   have switched elsewhere by themselves: these are never compacted.
 //!
 //! What is left is C code that leaves an address of its stack to a native thread and has Python wait in the hub until
-//! that is done. With greenlet it corrupts memory, unless nothing else happens to run; here it would be a lost write.
+//! that is done. With greenlet it corrupts memory, unless nothing else happens to run; here it would be a lost write or, on a shared stack,
+//! one to whoever runs there, as with greenlet.
 
 #![expect(unsafe_code, reason = "takes stacks from under suspended greenlets")]
 

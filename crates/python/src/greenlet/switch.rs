@@ -105,6 +105,7 @@ pub unsafe fn depart(thread: &Thread, target: *mut PyGreenlet, value: Carried) -
         ffi::Py_INCREF(target.cast());
         (*from.state.get()).keep_context(thread.tstate.get());
         if to.is_out() && !to.put_back(from) {
+            // Nobody comes back from there to one that has ended.
             be_carried(thread, target, value);
         }
         thread.current.set(target);
